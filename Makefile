@@ -1,0 +1,73 @@
+# Every target has a `##` line; `make help` prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+SOURCE ?= sample
+AS_OF ?= $(if $(filter sample,$(SOURCE)),2026-09-30,)
+NAME ?= quarterly
+BIN := .venv/bin
+REVOPS := $(BIN)/revops
+
+define need_as_of
+	@test -n "$(AS_OF)" || { echo "AS_OF is missing: say as of which day, e.g. make $@ SOURCE=$(SOURCE) AS_OF=2026-09-30"; exit 2; }
+endef
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-zA-Z_-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
+
+# The environment is rebuilt only when what it is made from changes.
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "==> Setting up the environment in .venv (once; about half a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.ready ## Make the environment: .venv, the locked packages, the revops command
+
+.PHONY: quarterly-report
+quarterly-report: setup ## Load, check and render the quarter [SOURCE=… AS_OF=YYYY-MM-DD]; prints the page's path
+	$(need_as_of)
+	@$(REVOPS) load $(SOURCE)
+	@$(REVOPS) report quarterly --source $(SOURCE) --as-of $(AS_OF)
+
+.PHONY: report
+report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report $(NAME) --source $(SOURCE) --as-of $(AS_OF)
+
+.PHONY: validate
+validate: setup ## Load the source and check its data [SOURCE=…]
+	@$(REVOPS) load $(SOURCE)
+	@$(REVOPS) validate $(SOURCE)
+
+.PHONY: lab
+lab: setup ## Open JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+.PHONY: check
+check: setup ## Style, types and the one-way imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: check ## Run every check and every test, notebooks included
+	@$(BIN)/pytest -n 2 --dist worksteal -q
+
+.PHONY: bench
+bench: setup ## Measure speed and memory [SCALES="1 10 100"]
+	@$(BIN)/python -m benchmarks $(SCALES)
+
+.PHONY: lock
+lock: ## Resolve requirements.lock again from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --no-header --group dev pyproject.toml --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove the warehouse and rendered reports; keeps the environment
+	@rm -rf warehouse reports/*/ reports/index.html .hypothesis .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What is wrong, how sure we are, what it costs, what to do."""

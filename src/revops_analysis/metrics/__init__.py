@@ -1,0 +1,1 @@
+"""The registry of named metrics, a module a family."""

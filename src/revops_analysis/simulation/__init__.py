@@ -1,0 +1,1 @@
+"""The sample company: every canonical table, and the truth behind it."""

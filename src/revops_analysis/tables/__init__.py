@@ -1,0 +1,1 @@
+"""Canonical tables: schema, warehouse, and their state as of a date."""

@@ -1,0 +1,1 @@
+"""The gate: data that fails its checks makes no report."""
