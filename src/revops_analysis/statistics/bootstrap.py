@@ -1,0 +1,138 @@
+"""Bootstrap intervals of ratios of sums: yield, coverage, retention, amount-weighted win rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.statistics.intervals import normal_quantile
+
+_BLOCK = 2_000_000
+_MAX_UNITS = 10_000
+
+
+@dataclass(frozen=True)
+class BootstrapOptions:
+    """How to resample: number of repeats and confidence level.
+
+    1,000 repeats fix the limits of a 95% interval to about a twentieth of its width.
+    """
+
+    repeats: int = 1_000
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """A ratio of sums with its interval.
+
+    `value`, `low` and `high` are None where they cannot be computed, and `reason` then says why. `n` is the number of
+    resampled units: clusters where they are given, else rows.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None = None
+
+
+def bootstrap_ratio(
+    numerator: npt.ArrayLike,
+    denominator: npt.ArrayLike,
+    seed: int,
+    *,
+    clusters: npt.ArrayLike | None = None,
+    options: BootstrapOptions = BootstrapOptions(),
+) -> RatioInterval:
+    """Σ numerator ÷ Σ denominator with a percentile bootstrap interval.
+
+    `numerator` and `denominator` have one number a row (same length). Rows with the same value in `clusters` are drawn
+    together, as rows of one account or one deal must be. Missing numbers are refused: decide first what they mean.
+    Null with a reason: no rows, a denominator that sums to 0. One unit: a value without interval.
+
+    The result does not depend on the order of rows: units are sorted before they are drawn. Above 10,000 units they
+    are first dealt into 10,000 random groups, whose sums are resampled instead; the spread of a sum is the same, time
+    and memory stay bounded. Memory: about 50 MB whatever the size.
+
+    Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 13 (percentile interval).
+
+    >>> bootstrap_ratio([1, 2, 3], [2, 4, 6], seed=0)
+    RatioInterval(value=0.5, low=0.5, high=0.5, n=3, reason=None)
+    >>> bootstrap_ratio([0, 0], [0, 0], seed=0).reason
+    'the denominator is zero'
+    """
+    units = _units(numerator, denominator, clusters)
+    n = len(units)
+    if n == 0:
+        return RatioInterval(None, None, None, 0, "no cases")
+    top, bottom = units.sum(axis=0)
+    if bottom == 0:
+        return RatioInterval(None, None, None, n, "the denominator is zero")
+    value = float(top / bottom)
+    if n == 1:
+        return RatioInterval(value, None, None, n, "one case has no interval")
+    ratios = _resampled_ratios(units, np.random.default_rng(seed), options.repeats)
+    low, high = _percentiles(ratios, options.confidence)
+    if low is None:
+        return RatioInterval(value, None, None, n, "too many resamples have a denominator of zero")
+    return RatioInterval(value, low, high, n)
+
+
+def _units(
+    numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
+    """One row a unit [numerator, denominator], sorted, so that the order of the input cannot matter."""
+    pairs = np.column_stack([np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)])
+    if not np.isfinite(pairs).all():
+        raise ConfigurationError(
+            "A ratio of sums needs a number in every row.",
+            found=f"{int((~np.isfinite(pairs)).any(axis=1).sum())} rows with a missing or infinite number",
+            fix="leave rows without a value out, or decide what they count as, before the call",
+        )
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))] if clusters is None else _sum_clusters(pairs, clusters)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _sum_clusters(pairs: npt.NDArray[np.float64], clusters: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    codes, names = pd.factorize(np.asarray(clusters), sort=True)
+    if len(codes) != len(pairs) or (codes < 0).any():
+        raise ConfigurationError(
+            "Each row needs a cluster.",
+            expected=f"{len(pairs)} cluster labels, none missing",
+            found=f"{len(codes)} labels, {int((codes < 0).sum())} missing",
+            fix="give the account or deal of each row",
+        )
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], codes))
+    columns = [np.bincount(codes[order], weights=pairs[order, side], minlength=len(names)) for side in (0, 1)]
+    return np.column_stack(columns)
+
+
+def _resampled_ratios(
+    units: npt.NDArray[np.float64], rng: np.random.Generator, repeats: int
+) -> npt.NDArray[np.float64]:
+    """Ratio in each resample; nan where the resampled denominator is 0."""
+    if len(units) > _MAX_UNITS:
+        group = rng.permutation(len(units)) % _MAX_UNITS
+        units = np.column_stack([np.bincount(group, weights=units[:, side]) for side in (0, 1)])
+    n = len(units)
+    step = max(1, _BLOCK // n)
+    blocks = []
+    for start in range(0, repeats, step):
+        drawn = rng.integers(0, n, size=(min(step, repeats - start), n))
+        blocks.append(np.stack([units[:, side][drawn].sum(axis=1) for side in (0, 1)]))
+    top, bottom = np.concatenate(blocks, axis=1)
+    return np.divide(top, bottom, out=np.full(repeats, np.nan), where=bottom != 0)
+
+
+def _percentiles(ratios: npt.NDArray[np.float64], confidence: float) -> tuple[float | None, float | None]:
+    normal_quantile(confidence)  # refuses a level outside (0, 1)
+    known = ratios[~np.isnan(ratios)]
+    if len(known) < 0.95 * len(ratios):
+        return None, None
+    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
