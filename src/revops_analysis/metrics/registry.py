@@ -53,7 +53,7 @@ class MetricRequest:
     snapshot: Snapshot
     period: Period
     by: tuple[str, ...] = ()
-    where: Where = Where()
+    where: Where = field(default_factory=Where)
 
     @property
     def keys(self) -> list[str]:

@@ -178,11 +178,7 @@ def _literal(text: str, position: int, bare: re.Pattern[str]) -> tuple[str | Non
 def _typed(text: str, column: ir.Value, name: str) -> Any:
     """The literal as a value of the column's type, so that text is never compared with a number or a day."""
     kind = column.type()
-    for form, applies, convert in _FORMS:
-        if applies(kind):
-            break
-    else:
-        return ibis.literal(text)
+    form, convert = next(((form, make) for form, applies, make in _FORMS if applies(kind)), ("text", str))
     try:
         return ibis.literal(convert(text))
     except (ValueError, KeyError, InvalidOperation) as problem:
