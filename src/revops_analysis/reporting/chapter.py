@@ -1,0 +1,193 @@
+"""What a chapter's notebook calls: open, show, publish. The page, the files and the key figures come from one place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.reporting import exports, fragments
+from revops_analysis.reporting.key_figures import Facts, KeyFigures, collect_rows, dump_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PARTS = ".chapters"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Chapter:
+    """One chapter of a report, as its notebook sees it.
+
+    `workspace` supplies source, data hash, as-of date and definitions. `out` is the run's folder: figures go to
+    `figures/<chapter>_<name>.svg|png`, tables to `tables/<chapter>_<name>.csv`. With `out=""` (a notebook run by hand)
+    everything is shown and nothing is written. Methods show their result in the notebook and return None.
+    """
+
+    def __init__(self, name: str, workspace: Any, *, period: Any = "", out: str = "", seed: int = 0) -> None:
+        self.name = _checked_name(name)
+        self.facts = _facts(workspace, str(getattr(period, "label", period)), seed)
+        self._workspace = workspace
+        self._out = Path(out) if out else None
+        self._headline: list[dict[str, Any]] = []
+        self._findings: list[dict[str, Any]] = []
+        self._used: set[str] = set()
+
+    def opening(self) -> None:
+        """Show what the chapter rests on: as-of day, source, data, definitions, gate, and what is missing."""
+        _show(
+            fragments.render(
+                "opening.html.j2", facts=self.facts, gate=self._gate(), notes=_notes(self._workspace, self.facts)
+            )
+        )
+
+    def headline(self, figures: Any) -> None:
+        """Show what to read first, as cards, also on the first page of the run; takes what `key_figures` does."""
+        rows = collect_rows(figures, self.facts.period)
+        self._headline += [row.as_json() for row in rows]
+        _show(fragments.render_headline(rows, self.facts.currency))
+
+    def figure(self, figure: Figure, *, name: str, title: str, alt: str) -> None:
+        """Show a figure and write it as SVG and PNG.
+
+        `alt` says in a sentence what the picture shows, for whoever cannot see it; an empty one is refused.
+        """
+        from revops_analysis.reporting import figures
+
+        if not alt.strip() or not title.strip():
+            raise ConfigurationError(
+                "A figure without words.", expected="a title and an alternative text", where=f"{self.name}, {name}"
+            )
+        stem = self._stem("figure", name)
+        svg = figures.as_svg(figure)
+        paths = {}
+        if self._out:
+            paths = {"svg_path": f"figures/{stem}.svg", "png_path": f"figures/{stem}.png"}
+            _write(self._out / paths["svg_path"], svg.encode())
+            _write(self._out / paths["png_path"], figures.as_png(figure))
+        figures.close(figure)
+        _show(fragments.render_figure(svg, fragments.FigureSpec(title, alt, **paths)))
+
+    def table(
+        self,
+        frame: pd.DataFrame,
+        *,
+        name: str,
+        title: str,
+        units: Mapping[str, str] | None = None,
+        personal: Sequence[str] = (),
+    ) -> None:
+        """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
+
+        `units`: column → currency (of the report), rate, count, days, ratio, number or currency_per_day. Personal
+        columns are masked in both; `personal` names columns that the schema does not know to be so. A column `reason`
+        explains the row's missing values.
+        """
+        units = dict(units or {})
+        unknown = sorted(set(units) - set(map(str, frame.columns)))
+        if unknown:
+            raise ConfigurationError(
+                "Units for columns that the table does not have.",
+                expected=f"some of {', '.join(map(str, frame.columns))}",
+                found=", ".join(unknown),
+                where=f"{self.name}, table {name}",
+            )
+        stem = self._stem("table", name)
+        masked = exports.mask_personal(frame, personal)
+        path = f"tables/{stem}.csv" if self._out else ""
+        if self._out:
+            _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())
+        _show(fragments.render_table(masked, fragments.TableSpec(title, units, self.facts.currency, path)))
+
+    def findings(self, findings: Sequence[Any]) -> None:
+        """Show findings in the order given: what, evidence, money, confidence, owner and the proposed fix."""
+        rows = [finding_fields(finding) for finding in findings]
+        self._findings += rows
+        _show(fragments.render_findings(rows))
+
+    def key_figures(self, figures: Any) -> None:
+        """Publish the chapter's figures: print them, a stable line each, and write them for the run's merged file.
+
+        Always the notebook's last cell, tagged `keep_output`. Takes a metric result, a tidy frame, a row, or a list.
+        """
+        published = KeyFigures(self.facts, collect_rows(figures, self.facts.period))
+        if self._out:
+            part = published.as_json(f"chapter {self.name}")
+            part |= {"headline": self._headline, "findings": self._findings, "notes": list(self._notes())}
+            _write(self._out / PARTS / f"{self.name}.json", dump_json(part).encode())
+        print(published.as_text())  # the output that nbval compares
+
+    def _notes(self) -> tuple[str, ...]:
+        return _notes(self._workspace, self.facts)
+
+    def _gate(self) -> dict[str, Any] | None:
+        path = self._out / "gate.json" if self._out else None
+        return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
+
+    def _stem(self, kind: str, name: str) -> str:
+        """The file name for a figure or table; a name used twice would overwrite the first and is refused."""
+        if f"{kind} {name}" in self._used:
+            raise ConfigurationError(f"Two {kind}s of one name.", found=_checked_name(name), where=self.name)
+        self._used.add(f"{kind} {name}")
+        return f"{self.name}_{_checked_name(name)}"
+
+
+def finding_fields(finding: Any) -> dict[str, Any]:
+    """A finding as plain JSON values, the form that pages, the run's first page and later the mail share."""
+    from dataclasses import asdict, is_dataclass
+
+    fields = asdict(finding) if is_dataclass(finding) and not isinstance(finding, type) else dict(finding)
+    return json.loads(json.dumps(fields, default=str))
+
+
+def _facts(workspace: Any, period: str, seed: int) -> Facts:
+    definitions = workspace.definitions
+    return Facts(
+        source=str(workspace.source),
+        data_hash=str(workspace.data_hash),
+        as_of=str(workspace.as_of)[:10],
+        period=period,
+        definitions_version=str(definitions.version),
+        definitions_hash=str(definitions.hash),
+        currency=str(definitions.reporting_currency),
+        seed=seed,
+        warnings=tuple(workspace.notes),
+    )
+
+
+def _notes(workspace: Any, facts: Facts) -> tuple[str, ...]:
+    """The workspace's notes, and the columns used whose past is not known."""
+    used = sorted(workspace.used_current_columns)
+    if not used:
+        return facts.warnings
+    listed = ", ".join(used)
+    return (
+        *facts.warnings,
+        f"These columns have no history, so their values are today's, not those of the day: {listed}.",
+    )
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            "A name that cannot be a file's.", expected="lower-case letters, digits and _", found=repr(name)
+        )
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _show(html: str) -> None:
+    """Show HTML where a notebook runs; in a plain script there is nothing to show it in."""
+    from IPython import get_ipython
+    from IPython.display import HTML, display
+
+    if get_ipython() is not None:
+        display(HTML(html))
