@@ -10,11 +10,10 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 
+from reporting.fakes import FakeWorkspace
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting import chapter as chapter_module
 from revops_analysis.reporting.chapter import Chapter
-
-from reporting.fakes import FakeWorkspace
 
 mpl.use("Agg")
 
