@@ -1,0 +1,199 @@
+"""The parts of the definitions: stages, segments, categories, windows, weights, thresholds."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from revops_analysis.definitions.problems import Problem, refuse
+
+
+class Part(BaseModel):
+    """Base of every part: frozen, and a key that nobody knows is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Segment(Part):
+    """A group of customers that is sold to in its own way."""
+
+    name: str = Field(min_length=1, description="Name as it stands in accounts and deals.")
+    meaning: str = Field(min_length=1, description="Who belongs to it, in a sentence.")
+
+
+class Stage(Part):
+    """A stage of a deal, in the order of the list."""
+
+    name: str = Field(min_length=1, description="Name as it stands in deals.")
+    outcome: Literal["open", "won", "lost"] = Field(description="Whether a deal in it is still open, won or lost.")
+    entry: str = Field(min_length=1, description="What must be true before a deal may enter it.")
+    probability: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Chance of winning that the CRM gives a deal in it, 0 to 1; none if not set.",
+    )
+
+    @model_validator(mode="after")
+    def _closed_is_certain(self) -> Stage:
+        certain = {"won": 1.0, "lost": 0.0}.get(self.outcome)
+        if certain is not None and self.probability not in (None, certain):
+            raise ValueError(f"a {self.outcome} stage has probability {certain:g}: remove the line")
+        return self
+
+
+class ForecastCategory(Part):
+    """What a seller says about a deal in the forecast."""
+
+    name: str = Field(min_length=1, description="Name as it stands in deals.")
+    kind: Literal["closed", "commit", "best_case", "pipeline", "omitted"] = Field(
+        description="Which of the five usual kinds it is; omitted deals count nowhere in the pipeline."
+    )
+    meaning: str = Field(min_length=1, description="What the seller states by choosing it.")
+
+
+class Lookback(Part):
+    """How far back a touch can lie and still receive credit."""
+
+    sourced_days: int = Field(
+        default=90, ge=1, description="Days before a deal's creation in which a touch can source it."
+    )
+    influence_days: int = Field(
+        default=90,
+        ge=1,
+        description="Days before a deal's creation from which on touches, until closing, can influence it.",
+    )
+
+
+class _Weights(Part):
+    @model_validator(mode="after")
+    def _add_up(self) -> _Weights:
+        weights = [value for value in dict(self).values() if isinstance(value, float)]
+        total = math.fsum(weights)
+        if not math.isclose(total, 1.0, abs_tol=1e-9):
+            refuse([Problem(f"weights add up to {total:g}, not 1", f"change them by {1 - total:+g} in all")])
+        return self
+
+
+class UShaped(_Weights):
+    """Shares of a deal's credit: first touch, lead creation, and all between."""
+
+    first: float = Field(default=0.4, ge=0, le=1, description="Share of the first touch.")
+    lead_creation: float = Field(default=0.4, ge=0, le=1, description="Share of the touch that created the lead.")
+    others: float = Field(default=0.2, ge=0, le=1, description="Share that all other touches split evenly.")
+
+
+class WShaped(_Weights):
+    """Shares of a deal's credit: first touch, lead creation, deal creation, and all between."""
+
+    first: float = Field(default=0.3, ge=0, le=1, description="Share of the first touch.")
+    lead_creation: float = Field(default=0.3, ge=0, le=1, description="Share of the touch that created the lead.")
+    deal_creation: float = Field(default=0.3, ge=0, le=1, description="Share of the touch that created the deal.")
+    others: float = Field(default=0.1, ge=0, le=1, description="Share that all other touches split evenly.")
+
+
+class FullPath(_Weights):
+    """Shares of a deal's credit: first touch, lead creation, deal creation, closing, and all between."""
+
+    first: float = Field(default=0.225, ge=0, le=1, description="Share of the first touch.")
+    lead_creation: float = Field(default=0.225, ge=0, le=1, description="Share of the touch that created the lead.")
+    deal_creation: float = Field(default=0.225, ge=0, le=1, description="Share of the touch that created the deal.")
+    closing: float = Field(default=0.225, ge=0, le=1, description="Share of the last touch before closing.")
+    others: float = Field(default=0.1, ge=0, le=1, description="Share that all other touches split evenly.")
+
+
+class PositionBased(_Weights):
+    """Shares of a deal's credit: first touch, last touch, and all between."""
+
+    first: float = Field(default=0.4, ge=0, le=1, description="Share of the first touch.")
+    last: float = Field(default=0.4, ge=0, le=1, description="Share of the last touch.")
+    others: float = Field(default=0.2, ge=0, le=1, description="Share that all other touches split evenly.")
+
+
+Model = Literal[
+    "first_touch",
+    "last_touch",
+    "linear",
+    "u_shaped",
+    "w_shaped",
+    "full_path",
+    "position",
+    "time_decay",
+    "markov",
+    "markov_by_deal",
+    "shapley",
+]
+Team = Literal["marketing", "sales", "partners", "customer_success", "product"]
+
+
+class Attribution(Part):
+    """How credit for pipeline is shared out."""
+
+    official_model: Model = Field(
+        default="w_shaped", description="The model whose figures count where only one can be shown."
+    )
+    sourced_rule: Literal["crm_field", "first_touch", "lead_creation"] = Field(
+        default="lead_creation", description="What decides who sourced a deal: the CRM's field or a touch."
+    )
+    half_life_days: float = Field(default=7, gt=0, description="Days after which a touch counts half under time decay.")
+    markov_order: int = Field(default=1, ge=1, le=3, description="Touches that the Markov chain remembers.")
+    u_shaped: UShaped = Field(default=UShaped(), description="Weights of the U-shaped model; they add up to 1.")
+    w_shaped: WShaped = Field(default=WShaped(), description="Weights of the W-shaped model; they add up to 1.")
+    full_path: FullPath = Field(default=FullPath(), description="Weights of the full path; they add up to 1.")
+    position: PositionBased = Field(
+        default=PositionBased(), description="Weights of the position-based model; they add up to 1."
+    )
+    activity_channels: dict[str, str] = Field(
+        default_factory=dict, description="Activity kind to channel; a kind not named here is no touch."
+    )
+
+
+class Coverage(Part):
+    """How the pipeline that a target needs is measured from history."""
+
+    history_periods: int = Field(
+        default=8, ge=1, description="Past periods over which the yield of pipeline is measured."
+    )
+    minimum_periods: int = Field(default=4, ge=1, description="Fewer past periods than this give no required coverage.")
+
+    @model_validator(mode="after")
+    def _minimum_within_history(self) -> Coverage:
+        if self.minimum_periods > self.history_periods:
+            raise ValueError(
+                f"minimum_periods {self.minimum_periods} is more than history_periods {self.history_periods}"
+            )
+        return self
+
+
+class Thresholds(Part):
+    """Where a figure turns from normal into a warning or a refusal."""
+
+    quarantined_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of a table's rows or amount in quarantine above which data are refused.",
+    )
+    freshness_days: int = Field(
+        default=7, ge=0, description="Days before the as-of date by which the last change must lie."
+    )
+    volume_change_share: float = Field(
+        default=0.5,
+        gt=0,
+        description="Change of a table's row count since the last load, as a share, above which to warn.",
+    )
+    overdue_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of open pipeline with a close date in the past above which to warn."
+    )
+    missing_amount_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of open deals past the first stage without amount above which to warn.",
+    )
+    inactive_days: int = Field(default=30, ge=1, description="Days without activity after which an open deal is quiet.")
+    push_count: int = Field(
+        default=3, ge=1, description="Times a close date may move later before the deal is flagged."
+    )
