@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -193,7 +192,7 @@ class Definitions(Part):
         )
         return columns
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the content, defaults included."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
