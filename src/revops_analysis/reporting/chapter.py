@@ -48,7 +48,7 @@ class Chapter:
     def headline(self, figures: Any) -> None:
         """Show what to read first, as cards, also on the first page of the run; takes what `key_figures` does."""
         rows = collect_rows(figures, self.facts.period)
-        self._headline += [row.as_json() for row in rows]
+        self._headline += [row.as_json() | {"title": row.shown_name} for row in rows]
         _show(fragments.render_headline(rows, self.facts.currency))
 
     def figure(self, figure: Figure, *, name: str, title: str, alt: str) -> None:

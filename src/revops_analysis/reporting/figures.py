@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def close(figure: Figure) -> None:
-    """Forget the figure, so that a notebook does not show it a second time."""
-    from matplotlib import pyplot
-
-    pyplot.close(figure)
+    """Let pyplot forget the figure, where it knows it, so that a notebook does not show it a second time."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)

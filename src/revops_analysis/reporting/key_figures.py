@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import ConfigurationError
@@ -28,7 +28,8 @@ _DECIMALS = {"rate": 6, "count": 0}
 class KeyFigure:
     """One published number: `value` in `unit`, its interval where it has one, the `n` it rests on.
 
-    `value` None means that it cannot be known, and `reason` says why; it is never a stand-in for zero.
+    `value` None means that it cannot be known, and `reason` says why; it is never a stand-in for zero. `title` is for
+    pages only.
     """
 
     metric: str
@@ -39,6 +40,13 @@ class KeyFigure:
     high: Any = None
     n: int | None = None
     reason: str | None = None
+    title: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """What a reader sees: the metric's title, else its name as words."""
+        words = self.metric.replace("_", " ")
+        return self.title or words[:1].upper() + words[1:]
 
     def as_json(self) -> dict[str, Any]:
         """The row as the JSON schema has it."""
@@ -148,7 +156,8 @@ def _rows(figures: Any, period: str) -> Iterable[KeyFigure]:
     if isinstance(figures, KeyFigure):
         yield figures
     elif hasattr(figures, "frame"):
-        yield from _frame_rows(figures.frame, period)
+        title = str(getattr(getattr(figures, "metric", None), "title", ""))
+        yield from (replace(row, title=title) for row in _frame_rows(figures.frame, period))
     elif hasattr(figures, "columns"):
         yield from _frame_rows(figures, period)
     elif isinstance(figures, Mapping):

@@ -1,0 +1,118 @@
+"""Whole pages: our frame around a chapter, a run's first page, the list of all runs. No page reaches the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from revops_analysis.reporting.fragments import TEMPLATES, environment
+
+if TYPE_CHECKING:
+    from nbconvert.exporters import HTMLExporter
+    from nbformat import NotebookNode
+
+_HEADING = re.compile(r"<h([23])>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+
+
+@lru_cache(maxsize=1)
+def _frame() -> dict[str, Any]:
+    """Style, script and the script's hash, which is all that a page's content security policy lets run."""
+    from markupsafe import Markup
+
+    script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    css = (TEMPLATES / "styles.css").read_text(encoding="utf-8") + _code_colours()
+    return {
+        "css": Markup(css),  # noqa: S704 - our own files
+        "script": Markup(script),  # noqa: S704
+        "script_hash": digest,
+        "version": version("revops-analysis"),
+    }
+
+
+def _code_colours() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    light = HtmlFormatter(style="default", nobackground=True).get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark", nobackground=True).get_style_defs(".highlight")
+    return (
+        f"@media not all and (prefers-color-scheme: dark) {{{light}}}\n@media (prefers-color-scheme: dark) {{{dark}}}\n"
+    )
+
+
+def render_page(template: str, *, banner: str = "", **fields: Any) -> str:
+    """Fill a template that extends `base.html.j2`; `banner` stands in red on top of the page."""
+    return environment().get_template(template).render(page={**_frame(), "banner": banner}, **fields)
+
+
+@dataclass(frozen=True)
+class ChapterPage:
+    """What a chapter's page needs beside the notebook: names, the report it belongs to, and what went wrong."""
+
+    name: str
+    report_title: str
+    error: str = ""
+    banner: str = ""
+
+
+def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
+    """An executed notebook as a page: prose and results, contents list, code folded away."""
+    from markupsafe import Markup
+
+    exported, _ = _exporter().from_notebook_node(notebook)
+    body, contents = _with_anchors(exported)
+    return render_page(
+        "chapter_page.html.j2",
+        banner=page.banner,
+        title=chapter_title(notebook, page.name),
+        name=page.name,
+        report_title=page.report_title,
+        error=page.error,
+        contents=contents,
+        body=Markup(body),  # noqa: S704 - outputs are escaped where they are made, texts by the exporter
+    )
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    from nbconvert.exporters import HTMLExporter
+
+    return HTMLExporter(
+        template_name="chapter",
+        extra_template_basedirs=[str(TEMPLATES)],
+        template_file="index.html.j2",
+        exclude_anchor_links=True,
+    )
+
+
+def chapter_title(notebook: NotebookNode, default: str) -> str:
+    """The first heading of the notebook, which is its title."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if line.startswith("# "):
+                    return line[2:].strip()
+    return default.replace("_", " ").capitalize()
+
+
+def _with_anchors(body: str) -> tuple[str, list[Mapping[str, Any]]]:
+    """The body with an id on each heading of level 2 and 3, and the contents list that points to them."""
+    contents: list[Mapping[str, Any]] = []
+
+    def anchored(match: re.Match[str]) -> str:
+        level, text = match.groups()
+        words = html.unescape(_TAG.sub("", text)).strip()
+        slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+        anchor = f"s{len(contents) + 1}-{slug}"
+        contents.append({"level": level, "anchor": anchor, "text": words})
+        return f'<h{level} id="{anchor}">{text}</h{level}>'
+
+    return _HEADING.sub(anchored, body), contents
