@@ -7,7 +7,6 @@ import json
 import os
 import re
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
-from revops_analysis.sources.yaml_file import line_of, read_yaml
 from revops_analysis.tables.schema import TABLES
+from revops_analysis.yaml_document import Document, read_yaml
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -115,6 +114,9 @@ class TableMap(_Strict):
     where: str | None = Field(None, description="SQL condition; rows without it are counted as filtered.")
     order_by: Names = Field((), description="Source columns that order changes made in one moment.")
     optional: bool = Field(False, description="Skip this table, saying so, when its file or table is absent.")
+    absent_columns: Literal["error", "empty"] = Field(
+        "error", description="`empty`: mapped source columns that the file lacks are empty, and the load says which."
+    )
     format: Format | None = Field(None, description="Reading settings of this table, in place of the profile's.")
 
     @model_validator(mode="before")
@@ -276,18 +278,6 @@ def _misnamed(message: str, place: tuple[str | int, ...]) -> PydanticCustomError
     return PydanticCustomError("misnamed", "{message}", {"message": message, "place": place})
 
 
-def near(word: str, words: Any) -> str:
-    """`; did you mean …?` with the closest of `words`, or the words themselves when none is close.
-
-    >>> near("acounts", ["accounts", "users"])
-    '; did you mean accounts?'
-    """
-    words = list(words)
-    lower = {w.lower(): w for w in words}
-    close = [lower[match] for match in get_close_matches(word.lower(), lower, n=3, cutoff=0.6)]
-    return f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(words) or 'none'}"
-
-
 def expand(text: str, where: str) -> str:
     """Replace `${NAME}` and `${NAME:-default}` by environment variables.
 
@@ -315,14 +305,26 @@ def load_profile(name_or_path: str | Path, project: Project) -> SourceProfile:
     Raises ConfigurationError, with file and line, for a profile that is absent or wrong.
     """
     path = _find(str(name_or_path), project)
-    data = read_yaml(path)
+    document = read_yaml(path)
+    _refuse_unreadable(document)
     try:
-        profile = SourceProfile.model_validate(data)
+        profile = SourceProfile.model_validate(document.values)
     except ValidationError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, document) from error
     profile._name = path.stem
     profile._path = path
     return profile
+
+
+def _refuse_unreadable(document: Document) -> None:
+    for line, what, fix in document.problems:
+        raise ConfigurationError(
+            f"The source profile {document.path.name} is wrong: {what}.", where=f"{document.path}, line {line}", fix=fix
+        )
+    if not document.values:
+        raise ConfigurationError(
+            f"{document.path.name} is empty.", where=str(document.path), fix="copy an example and edit it"
+        )
 
 
 def _find(name: str, project: Project) -> Path:
@@ -341,7 +343,7 @@ def _find(name: str, project: Project) -> Path:
     )
 
 
-def _explain(error: ValidationError, path: Path) -> ConfigurationError:
+def _explain(error: ValidationError, document: Document) -> ConfigurationError:
     """The first thing wrong, with its line; more only by number, because the first often causes the rest."""
     problems = error.errors()
     first = problems[0]
@@ -354,9 +356,9 @@ def _explain(error: ValidationError, path: Path) -> ConfigurationError:
         found = None
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
     return ConfigurationError(
-        f"The source profile {path.name} is wrong{more}: {message.rstrip('.?')}.",
+        f"The source profile {document.path.name} is wrong{more}: {message.rstrip('.?')}.",
         found=None if isinstance(found, dict | list) or found is None else repr(found),
-        where=f"{path}, line {line_of(path, location)}, at {'.'.join(place) or 'top'}",
+        where=f"{document.path}, line {document.line_of(location)}, at {'.'.join(place) or 'top'}",
         fix="correct that line; docs/sources.md lists every key",
     )
 
