@@ -1,1 +1,1 @@
-"""Intervals, survival, restricted means, false-discovery control and shrinkage: formulas of the field, deterministic."""
+"""Intervals, survival, restricted means, false-discovery control and shrinkage: deterministic, vectorised, sourced."""

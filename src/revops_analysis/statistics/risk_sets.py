@@ -55,7 +55,8 @@ def risk_sets(
     _refuse_unwatched(start, end)
     times, position = np.unique(end, return_inverse=True)
     m, k = len(times), len(causes)
-    cell = np.bincount(position * (k + 1) + code, weights=weight, minlength=m * (k + 1)).reshape(m, k + 1)
+    flat = np.bincount(position * (k + 1) + code, weights=weight, minlength=m * (k + 1))
+    cell = flat.astype(float).reshape(m, k + 1)
     leaving = cell.sum(axis=1)
     watched = leaving[::-1].cumsum()[::-1]
     # Not yet entered at t: entry ≥ t, except entry at the origin itself.

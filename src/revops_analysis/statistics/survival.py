@@ -149,7 +149,7 @@ def aalen_johansen(
 
 def _survival(sets: RiskSets, confidence: float) -> SurvivalCurve:
     events = sets.ended.sum(axis=1)
-    survival = np.cumprod(1 - _ratio(events, sets.at_risk))
+    survival = np.asarray(np.cumprod(1 - _ratio(events, sets.at_risk)), dtype=np.float64)
     # The last subjects to end leave no spread: the limit of S² · d ÷ n(n − d) is 0.
     greenwood = np.cumsum(_ratio(events, sets.at_risk * (sets.at_risk - events)))
     variance = survival**2 * greenwood
@@ -191,7 +191,7 @@ def _incidence(sets: RiskSets, curve: SurvivalCurve, column: int, confidence: fl
 def _incidence_variance(
     incidence: FloatArray, before: FloatArray, counts: tuple[FloatArray, FloatArray, FloatArray]
 ) -> FloatArray:
-    """Σ (F(t) − Fᵢ)² a + Σ b − 2 Σ (F(t) − Fᵢ) c over times i ≤ t, with the squares multiplied out into running sums."""
+    """Σ (F(t) − Fᵢ)² a + Σ b − 2 Σ (F(t) − Fᵢ) c over times i ≤ t, squares multiplied out."""
     n, ended, cause = counts
     a = _ratio(ended, n * (n - ended))
     b = before**2 * _ratio(cause * (n - cause), n**3)
