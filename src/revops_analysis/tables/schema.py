@@ -61,7 +61,8 @@ class TableSchema:
     """One canonical table: what a row is, its columns, its key, and the column from which on a row can be seen.
 
     `visible_from` is compared with the as-of date: a row dated later does not exist yet. None: the row is a plan or a
-    register entry that was never dated, and is always visible.
+    register entry that was never dated, and is always visible. `visible_else` takes its place where it is null.
+    `whole_month`: the row is of the month that begins on `visible_from`, and exists once that month is over.
     """
 
     name: str
@@ -70,6 +71,8 @@ class TableSchema:
     columns: tuple[Column, ...]
     visible_from: str | None
     description: str
+    visible_else: str | None = None
+    whole_month: bool = False
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when the table has none."""
@@ -364,6 +367,7 @@ _SPEND = TableSchema(
     ),
     "month",
     "What marketing and sales cost.",
+    whole_month=True,
 )
 
 _SUBSCRIPTIONS = TableSchema(
@@ -387,6 +391,7 @@ _SUBSCRIPTIONS = TableSchema(
     ),
     "booked_at",
     "Contracted recurring revenue, a row a term.",
+    visible_else="started_on",
 )
 
 _LEDGER = TableSchema(
@@ -402,6 +407,7 @@ _LEDGER = TableSchema(
     ),
     "month",
     "Monthly recurring revenue as billing recorded it: an alternative to subscriptions.",
+    whole_month=True,
 )
 
 _TARGETS = TableSchema(

@@ -23,6 +23,7 @@ def opportunity_states(history: ibis.Table) -> ibis.Table:
     Columns: those of the history, and
     - `valid_until` (timestamp, UTC): moment of the deal's next change; null for the last one. Changes within the same
       moment follow `change_number`; all but the last of them held for no time at all;
+    - `change_index`: place among the changes of its deal, from 0;
     - `from_stage`: stage before the change, null for the first;
     - `stage_entered_at` (timestamp, UTC): moment at which the unbroken stay in `stage` began;
     - `first_amount`, `first_currency`, `first_priced_at`: the first amount that was known up to and including this
@@ -57,4 +58,4 @@ def _first_rows(numbered: ibis.Table, in_order: object, so_far: object) -> ibis.
         priced_amount=ibis.ifelse(priced, _.amount, ibis.null("decimal(18, 2)")),
         priced_currency=ibis.ifelse(priced, _.currency, ibis.null("string")),
         priced_at=ibis.ifelse(priced, _.changed_at, ibis.null("timestamp(6)")),
-    ).drop("change_index")
+    )

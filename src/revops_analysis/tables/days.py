@@ -1,0 +1,73 @@
+"""Moments become days: which business day a UTC timestamp falls on, as an expression that every engine understands.
+
+The offsets come from Python's time-zone database and are written into the expression, newest first. So DuckDB and
+Postgres give the same day, whatever zone data they were built with, and a column of millions costs a comparison or two
+a row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+
+FIRST_YEAR = 1990
+"""Clock changes before this year are not looked at: the offset of its first day stands for all earlier moments."""
+
+LAST_YEAR = 2060
+"""Clock changes after this year are not looked at."""
+
+
+def business_day(moment: ir.Value, zone: str) -> ir.Value:
+    """Return the day (date) on which a UTC timestamp falls in the IANA time zone `zone`; null stays null."""
+    first, changes = offset_changes(zone)
+    local = _shifted(moment, first)
+    if changes:
+        branches = [(moment >= ibis.literal(at, "timestamp(6)"), _shifted(moment, offset)) for at, offset in changes]
+        local = ibis.cases(*reversed(branches), else_=local)
+    return local.date()
+
+
+@lru_cache
+def offset_changes(zone: str) -> tuple[int, tuple[tuple[dt.datetime, int], ...]]:
+    """Return the zone's first offset in seconds, and each later change: (moment in naive UTC, new offset).
+
+    >>> first, changes = offset_changes("America/New_York")
+    >>> first, changes[0]
+    (-18000, (datetime.datetime(1990, 4, 1, 7, 0), -14400))
+    >>> offset_changes("Asia/Tokyo")
+    (32400, ())
+    """
+    info = ZoneInfo(zone)
+    day = dt.timedelta(days=1)
+    moment, end = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC), dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=dt.UTC)
+    first = before = _offset(moment, info)
+    changes = []
+    while moment < end:
+        after = _offset(moment + day, info)
+        if after != before:
+            changes.append((_change_between(moment, moment + day, info), after))
+            before = after
+        moment += day
+    return first, tuple(changes)
+
+
+def _offset(moment: dt.datetime, zone: ZoneInfo) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def _change_between(low: dt.datetime, high: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return the second at which the offset changes between two moments, as naive UTC."""
+    before = _offset(low, zone)
+    while high - low > dt.timedelta(seconds=1):
+        middle = low + dt.timedelta(seconds=(high - low).total_seconds() // 2)
+        low, high = (middle, high) if _offset(middle, zone) == before else (low, middle)
+    return high.replace(tzinfo=None)
+
+
+def _shifted(moment: ir.Value, seconds: int) -> ir.Value:
+    return moment + ibis.interval(seconds=seconds)
