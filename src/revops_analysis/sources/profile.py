@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
+from revops_analysis.sources.near import near
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.yaml_document import Document, read_yaml
 
