@@ -1,1 +1,1 @@
-"""What is wrong, how sure we are, what it costs, what to do."""
+"""What is wrong, how sure, what it costs and what to do about it."""

@@ -1,0 +1,163 @@
+"""What is wrong, how sure, what it costs and what to do: the one shape in which chapters, index and mail say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+import pandas as pd
+
+from revops_analysis.errors import ConfigurationError
+
+Severity = Literal["critical", "warning", "info"]
+_SEVERITIES = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a finding rests on.
+
+    `effect` is the measured size, in `unit` (rate, days, currency, ratio, count); `low` and `high` its 95% interval,
+    None where it has none, as a plain count or sum does; `p_adjusted` after control of false discovery over all cuts
+    looked at, None where nothing was tested. `n` is the number of deals, accounts or other cases.
+    """
+
+    n: int
+    effect: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    p_adjusted: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the reader finds the detail: the chapter's name and its section."""
+
+    chapter: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem, in words a reader can act on.
+
+    `id` names the detector and the cut it found, and stays the same from report to report while the problem lasts.
+    `what` is a sentence with the figures in it. `money` is what is at stake, as a positive amount rounded to cents in
+    `currency`; None where no honest amount can be named. `confidence` runs from 0 to 1: how sure it is that the problem
+    is real and not chance. `owner` is who should act; `proposed_fix` comes from the playbook.
+
+    Raises ConfigurationError for an empty text, a confidence outside 0 to 1, negative money or money without currency.
+    """
+
+    id: str
+    what: str
+    evidence: Evidence
+    money: Decimal | None
+    currency: str | None
+    confidence: float
+    severity: Severity
+    owner: str
+    proposed_fix: str
+    place: Place
+
+    def __post_init__(self) -> None:
+        problems = [f"{name} is empty" for name in ("id", "what", "owner", "proposed_fix") if not getattr(self, name)]
+        if not 0 <= self.confidence <= 1:
+            problems.append(f"confidence {self.confidence} is not between 0 and 1")
+        if self.severity not in _SEVERITIES:
+            problems.append(f"severity {self.severity!r} is none of {', '.join(_SEVERITIES)}")
+        if self.money is not None and (not isinstance(self.money, Decimal) or self.money < 0 or not self.currency):
+            problems.append(f"money {self.money!r} is not a Decimal ≥ 0 with a currency")
+        if problems:
+            raise ConfigurationError(
+                "A finding is incomplete.", found="; ".join(problems), where=f"finding {self.id!r}"
+            )
+        if self.money is not None:
+            cents = self.money.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+            object.__setattr__(self, "money", cents)
+
+    @property
+    def expected_money(self) -> Decimal | None:
+        """Money × confidence, by which findings are ranked; None without money."""
+        return None if self.money is None else self.money * Decimal(repr(self.confidence))
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as plain values; money is a decimal string with two places."""
+        return {**asdict(self), "money": None if self.money is None else f"{self.money:f}"}
+
+
+def rank(findings: Iterable[Finding]) -> list[Finding]:
+    """Most expected money first, without duplicates.
+
+    Money × confidence, largest first; findings without money follow. Ties go by severity, confidence, then id, so that
+    the order never depends on the order of discovery. Of findings with one id, the first in that order is kept.
+    """
+    first: dict[str, Finding] = {}
+    for finding in sorted(findings, key=_place_in_order):
+        first.setdefault(finding.id, finding)
+    return list(first.values())
+
+
+def _place_in_order(finding: Finding) -> tuple[Any, ...]:
+    expected = finding.expected_money
+    return (
+        expected is None,
+        -(expected or Decimal(0)),
+        _SEVERITIES.index(finding.severity),
+        -finding.confidence,
+        finding.id,
+        finding.what,
+    )
+
+
+_COLUMNS = (
+    *("place", "id", "severity", "what", "money", "currency", "confidence", "expected_money"),
+    *("n", "effect", "unit", "low", "high", "p_adjusted", "owner", "proposed_fix"),
+)
+
+
+def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Findings as a tidy frame, a row each, in the order given.
+
+    Columns: place (chapter, section), id, severity, what, money and expected_money (float64, in `currency`),
+    confidence, n, effect, unit, low, high, p_adjusted, owner, proposed_fix.
+    """
+    rows = [
+        {
+            **{name: getattr(finding, name) for name in ("id", "severity", "what", "currency", "confidence")},
+            "place": f"{finding.place.chapter}, {finding.place.section}",
+            "money": None if finding.money is None else float(finding.money),
+            "expected_money": None if finding.expected_money is None else round(float(finding.expected_money), 2),
+            **asdict(finding.evidence),
+            "owner": finding.owner,
+            "proposed_fix": finding.proposed_fix,
+        }
+        for finding in findings
+    ]
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    numbers = ["money", "expected_money", "effect", "low", "high", "p_adjusted"]
+    return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What all detectors said: findings in order of rank, and those that could not look, with the reason.
+
+    A detector that lacked its data has not found that all is well: it stands in `not_assessed`, a row each
+    (`detector, chapter, reason`), and the report shows it.
+    """
+
+    findings: tuple[Finding, ...]
+    not_assessed: pd.DataFrame = field(compare=False)
+    assessed: tuple[str, ...] = ()
+
+    def of(self, chapter: str) -> list[Finding]:
+        """Findings of one chapter, in order of rank."""
+        return [finding for finding in self.findings if finding.place.chapter == chapter]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Findings as `to_frame` gives them."""
+        return to_frame(self.findings)

@@ -1,0 +1,106 @@
+"""The registry of detectors: each looks for one kind of problem and says what it found, or why it could not look."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.findings.finding import Detection, Finding, rank
+from revops_analysis.findings.playbook import Playbook
+
+if TYPE_CHECKING:
+    from revops_analysis.metrics.registry import MetricResult
+    from revops_analysis.periods import Period
+    from revops_analysis.tables.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class NotAssessed:
+    """A detector's answer when it lacked what it needs: a sentence that says what."""
+
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a detector looks at: the tables as of a date, the period of the report, and what to propose."""
+
+    snapshot: Snapshot
+    period: Period
+    playbook: Playbook
+
+    @property
+    def currency(self) -> str:
+        """Currency of every amount: the reporting currency."""
+        return self.snapshot.definitions.reporting_currency
+
+    def metric(self, name: str, period: Any = None, by: Sequence[str] = (), where: str | None = None) -> MetricResult:
+        """A metric of the registry; the report's period unless another is given."""
+        from revops_analysis.metrics.registry import compute_metric
+
+        return compute_metric(self.snapshot, name, period=period or self.period, by=by, where=where)
+
+
+Answer = Sequence[Finding] | NotAssessed
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A named detector of a chapter; `facts` are the names its playbook text may use."""
+
+    name: str
+    chapter: str
+    facts: tuple[str, ...]
+    detect: Callable[[Question], Answer]
+
+
+_REGISTRY: dict[str, Detector] = {}
+
+
+def detector(
+    name: str, chapter: str, facts: Sequence[str] = ()
+) -> Callable[[Callable[[Question], Answer]], Callable[[Question], Answer]]:
+    """Register the decorated function as the detector `name` of a chapter; a name can be taken only once."""
+
+    def add(function: Callable[[Question], Answer]) -> Callable[[Question], Answer]:
+        taken = _REGISTRY.get(name)
+        if taken is not None and taken.detect.__qualname__ != function.__qualname__:
+            raise ConfigurationError("A detector's name is taken.", found=name, where=function.__module__)
+        _REGISTRY[name] = Detector(name, chapter, tuple(facts), function)
+        return function
+
+    return add
+
+
+def detectors(chapter: str | None = None) -> dict[str, Detector]:
+    """All detectors by name in alphabetical order, or those of one chapter, with every module of the package loaded."""
+    import revops_analysis.findings as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return {name: item for name, item in sorted(_REGISTRY.items()) if chapter in (None, item.chapter)}
+
+
+def detect(snapshot: Snapshot, period: Period, playbook: Playbook, chapter: str | None = None) -> Detection:
+    """Ask every detector, or those of one chapter, and rank what they found.
+
+    Raises ConfigurationError when the playbook lacks a detector or uses a fact that the detector does not give.
+    """
+    asked = detectors(chapter)
+    playbook.check({name: item.facts for name, item in asked.items()})
+    question = Question(snapshot, period, playbook)
+    answers = {name: item.detect(question) for name, item in asked.items()}
+    silent = [
+        {"detector": name, "chapter": asked[name].chapter, "reason": answer.reason}
+        for name, answer in answers.items()
+        if isinstance(answer, NotAssessed)
+    ]
+    found = [finding for answer in answers.values() if not isinstance(answer, NotAssessed) for finding in answer]
+    looked = tuple(name for name, answer in answers.items() if not isinstance(answer, NotAssessed))
+    return Detection(tuple(rank(found)), pd.DataFrame(silent, columns=["detector", "chapter", "reason"]), looked)
