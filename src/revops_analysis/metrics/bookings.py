@@ -29,7 +29,7 @@ def _all_bookings(request: MetricRequest) -> pd.DataFrame:
 
 def _renewal_bookings(request: MetricRequest) -> pd.DataFrame:
     deals = request.snapshot.deals
-    return total_of(request, booked(deals.filter(~deals.is_headline.fill_null(True)), request.period))
+    return total_of(request, booked(deals.filter(~deals.is_headline), request.period))
 
 
 def _deals_won(request: MetricRequest) -> pd.DataFrame:

@@ -53,6 +53,7 @@ DEAL_DIMENSIONS: dict[str, DimensionRule] = {
     "account_id": "account_id",
     "account_region": "account_region",
     "industry": "account_industry",
+    "country": "account_country",
     "currency": "currency",
     "stage": "stage",
     "forecast_category": "forecast_category",
@@ -84,6 +85,11 @@ def before(day: ir.Value, limit: date) -> ir.BooleanValue:
     return (day < _day(limit)).fill_null(False)
 
 
+def missing(value: ir.Value) -> ir.BooleanValue:
+    """Whether a value is not there."""
+    return value.isnull()  # noqa: PD003 - an Ibis column, not a pandas one
+
+
 def at_level(request: MetricRequest) -> Snapshot:
     """The snapshot of a level metric: at the end of the period, or at the as-of date where that comes first."""
     day = min(request.period.end, request.snapshot.as_of)
@@ -91,14 +97,14 @@ def at_level(request: MetricRequest) -> Snapshot:
 
 
 def headline(deals: ir.Table) -> ir.Table:
-    """Deals of the headline types; a deal whose type the source does not give counts, as nothing says otherwise."""
-    return deals.filter(deals.is_headline.fill_null(True))
+    """Deals of the headline types; a deal whose type the source does not give is one of them."""
+    return deals.filter(deals.is_headline)
 
 
 def open_deals(deals: ir.Table, types: str = "headline") -> ir.Table:
     """Open deals outside the omitted category, of headline types (or `types="all"`)."""
     kept = headline(deals) if types == "headline" else deals
-    return kept.filter((kept.status == "open") & ~kept.is_omitted.fill_null(False))
+    return kept.filter((kept.status == "open") & ~kept.is_omitted)
 
 
 def booked(deals: ir.Table, period: Period) -> ir.Table:

@@ -29,7 +29,7 @@ def _open_pipeline(request: MetricRequest) -> pd.DataFrame:
 
 def _open_renewals(request: MetricRequest) -> pd.DataFrame:
     deals = at_level(request).deals
-    return total(_at(request), open_deals(deals.filter(~deals.is_headline.fill_null(True)), types="all"))
+    return total(_at(request), open_deals(deals.filter(~deals.is_headline), types="all"))
 
 
 def _open_deals(request: MetricRequest) -> pd.DataFrame:

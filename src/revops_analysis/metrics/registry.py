@@ -66,12 +66,19 @@ class MetricRequest:
         A dimension's column carries the dimension's public name, so that `table.group_by(request.keys)` works.
         Raises ConfigurationError for a filter on a column that neither the dimensions nor the table have.
         """
+        cut = table.filter(self.conditions(table)) if self.where else table
+        named = self.named(cut)
+        return cut.mutate(**named) if named else cut
+
+    def conditions(self, table: ir.Table) -> list[ir.BooleanValue]:
+        """The conditions of the filter as expressions on `table`."""
         known = {*self.metric.dimensions, *table.columns}
         check_names(self.where.columns, known, "column in a filter", f"filter on metric {self.metric.name}")
-        conditions = [item.predicate(self._column(table, item.column)) for item in self.where.conditions]
-        dimensions = {name: self._column(table, name) for name in self.by if name not in self.metric.parts}
-        cut = table.filter(conditions) if conditions else table
-        return cut.mutate(**{name: self._column(cut, name) for name in dimensions}) if dimensions else cut
+        return [item.predicate(self._column(table, item.column)) for item in self.where.conditions]
+
+    def named(self, table: ir.Table) -> dict[str, ir.Value]:
+        """The dimensions of the cut as expressions on `table`, by public name."""
+        return {name: self._column(table, name) for name in self.by}
 
     def _column(self, table: ir.Table, name: str) -> ir.Value:
         rule = self.metric.dimensions.get(name, name)
@@ -205,6 +212,7 @@ def compute_metric(
     check_names(cut, {*metric.dimensions, *metric.parts}, "dimension", f"by of metric {name}")
     cut = tuple(dimension for dimension in dict.fromkeys(cut) if dimension not in metric.parts)
     condition = parse_where(where)
+    _note_columns(snapshot, metric, {*cut, *condition.columns})
     frames = []
     for span in _periods(snapshot, period):
         request = MetricRequest(metric, snapshot, span, cut, condition)
@@ -212,6 +220,14 @@ def compute_metric(
     filled = [frame for frame in frames if len(frame)]
     frame = pd.concat(filled or frames[:1], ignore_index=True)
     return MetricResult(metric, frame, (*cut, *metric.parts))
+
+
+def _note_columns(snapshot: Snapshot, metric: Metric, names: Iterable[str]) -> None:
+    """Let the snapshot list which columns without history the answer rests on."""
+    rules = [metric.dimensions.get(name, name) for name in sorted(names)]
+    columns = [rule for rule in rules if isinstance(rule, str)]
+    first = metric.tables[0] if metric.tables else "opportunities"
+    snapshot.use_columns(columns if first == "opportunities" else [f"{first}.{column}" for column in columns])
 
 
 def _periods(snapshot: Snapshot, period: str | Period | Sequence[Period] | None) -> tuple[Period, ...]:
@@ -249,6 +265,7 @@ def nothing(request: MetricRequest, reason: str, n: int = 0) -> pd.DataFrame:
 def _tidy(request: MetricRequest, answer: pd.DataFrame) -> pd.DataFrame:
     """Give an answer the columns, types, rounding and order that every answer has."""
     metric, keys = request.metric, request.keys
+    answer = answer.reset_index(drop=True)
     frame = answer[keys].copy()
     for key in keys:
         frame[key] = frame[key].astype(object).where(frame[key].notna(), None)
@@ -262,7 +279,10 @@ def _tidy(request: MetricRequest, answer: pd.DataFrame) -> pd.DataFrame:
     frame["reason"] = _reasons(frame["value"], reason)
     frame["unit"] = metric.unit
     ordered = frame[["metric", "period", *keys, "value", "unit", "low", "high", "n", "reason"]]
-    return ordered.sort_values(keys, kind="stable", ignore_index=True) if keys else ordered.reset_index(drop=True)
+    if not keys:
+        return ordered.reset_index(drop=True)
+    order = answer[keys].sort_values(keys, kind="stable").index  # a categorical part keeps its own order
+    return ordered.loc[order].reset_index(drop=True)
 
 
 def _floats(values: pd.Series, places: int | None) -> pd.Series:

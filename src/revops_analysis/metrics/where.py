@@ -31,8 +31,8 @@ OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in")
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)")
 _OPERATOR = re.compile(r"\s*(!=|<=|>=|=|<|>|in(?=[\s(]))", re.IGNORECASE)
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'|\s*\"((?:[^\"]|\"\")*)\"")
-_BARE = re.compile(r"\s*(.+?)\s*(?=$|\sand\s)", re.IGNORECASE)
-_BARE_IN_LIST = re.compile(r"\s*([^,()'\"]+?)\s*(?=[,)])")
+_BARE = re.compile(r"\s*(\S.*?)\s*(?=$|\sand(?:\s|$))", re.IGNORECASE)
+_BARE_IN_LIST = re.compile(r"\s*([^\s,()'\"][^,()'\"]*?)\s*(?=[,)])")
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
