@@ -12,6 +12,7 @@ import pytest
 
 from reporting.fakes import FakeWorkspace
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.findings.finding import Evidence, Finding, Place
 from revops_analysis.reporting import chapter as chapter_module
 from revops_analysis.reporting.chapter import Chapter
 
@@ -162,19 +163,20 @@ def test_key_figures_are_printed_and_written(
 
 
 def test_findings_show_money_owner_and_fix(made: Chapter, shown: list[str]) -> None:
-    finding = {
-        "id": "stalled",
-        "what": f"12 deals of {NASTY} have stalled.",
-        "evidence": {"n": 12},
-        "money": Decimal("1200.00"),
-        "currency": "USD",
-        "confidence": 0.9,
-        "severity": "warning",
-        "owner": "Jo",
-        "proposed_fix": "Call them.",
-        "place": ["pipeline_health", "ageing"],
-    }
+    finding = Finding(
+        id="stalled",
+        what=f"12 deals of {NASTY} have stalled.",
+        evidence=Evidence(n=12, effect=0.25, unit="rate", low=0.1, high=0.4),
+        money=Decimal("1200.00"),
+        currency="USD",
+        confidence=0.9,
+        severity="warning",
+        owner="Jo",
+        proposed_fix="Call them.",
+        place=Place("pipeline_health", "ageing"),
+    )
     made.findings([finding])
     assert "<script>" not in shown[0]
-    assert "1200.00 USD" in shown[0]
-    assert "90.0%" in shown[0]
+    assert "USD 1,200" in shown[0]
+    assert "90%" in shown[0]
+    assert "25.0% (10.0% to 40.0%), n = 12" in shown[0]

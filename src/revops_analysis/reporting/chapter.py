@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from revops_analysis.findings.finding import Finding
+
 PARTS = ".chapters"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -103,11 +105,10 @@ class Chapter:
             _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())
         _show(fragments.render_table(masked, fragments.TableSpec(title, units, self.facts.currency, path)))
 
-    def findings(self, findings: Sequence[Any]) -> None:
+    def findings(self, findings: Sequence[Finding]) -> None:
         """Show findings in the order given: what, evidence, money, confidence, owner and the proposed fix."""
-        rows = [finding_fields(finding) for finding in findings]
-        self._findings += rows
-        _show(fragments.render_findings(rows))
+        self._findings += [finding.to_json() for finding in findings]
+        _show(fragments.render_findings(findings))
 
     def key_figures(self, figures: Any) -> None:
         """Publish the chapter's figures: print them, a stable line each, and write them for the run's merged file.
@@ -134,14 +135,6 @@ class Chapter:
             raise ConfigurationError(f"Two {kind}s of one name.", found=_checked_name(name), where=self.name)
         self._used.add(f"{kind} {name}")
         return f"{self.name}_{_checked_name(name)}"
-
-
-def finding_fields(finding: Any) -> dict[str, Any]:
-    """A finding as plain JSON values, the form that pages, the run's first page and later the mail share."""
-    from dataclasses import asdict, is_dataclass
-
-    fields = asdict(finding) if is_dataclass(finding) and not isinstance(finding, type) else dict(finding)
-    return json.loads(json.dumps(fields, default=str))
 
 
 def _facts(workspace: Any, period: str, seed: int) -> Facts:

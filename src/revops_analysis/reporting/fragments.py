@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
+    from revops_analysis.findings.finding import Finding
     from revops_analysis.reporting.key_figures import KeyFigure
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -146,6 +147,9 @@ def render_headline(rows: Sequence[KeyFigure], currency: str) -> str:
     return render("headline.html.j2", rows=rows, currency=currency)
 
 
-def render_findings(findings: Sequence[Mapping[str, Any]]) -> str:
-    """What is wrong, how sure, what it costs, who should do what: one block a finding, in the order given."""
-    return render("findings.html.j2", findings=findings)
+def render_findings(findings: Sequence[Finding], *, linked: bool = False) -> str:
+    """What is wrong, how sure, what it costs, who should do what: one block a finding, in the order given.
+
+    `linked` adds to each a link to the page of its chapter.
+    """
+    return render("findings.html.j2", findings=findings, linked=linked)

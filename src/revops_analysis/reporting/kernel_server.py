@@ -10,6 +10,7 @@ Run as `python -m revops_analysis.reporting.kernel_server MODULE …`. Each line
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -19,12 +20,10 @@ from typing import Any
 
 
 def preload(modules: list[str]) -> None:
-    """Import what chapters will import. A module that cannot be imported is left for the chapter to report."""
+    """Import what chapters will import. What cannot be imported is left for the chapter that imports it to report."""
     for module in modules:
-        try:
+        with contextlib.suppress(Exception):
             importlib.import_module(module)
-        except Exception as error:
-            print(f"not preloaded: {module} ({error})", file=sys.stderr)
 
 
 def serve() -> None:

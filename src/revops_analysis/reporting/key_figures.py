@@ -113,24 +113,28 @@ class KeyFigures:
 
     def as_json(self, command: str) -> dict[str, Any]:
         """The document of DESIGN.md; `command` says what produced it."""
-        facts = self.facts
-        return {
-            "schema": SCHEMA,
-            "command": command,
-            "source": facts.source,
-            "data_hash": facts.data_hash,
-            "as_of": facts.as_of,
-            "period": facts.period,
-            "definitions": {"version": facts.definitions_version, "hash": facts.definitions_hash},
-            "currency": facts.currency,
-            "seed": facts.seed,
-            "warnings": list(facts.warnings),
-            "rows": [row.as_json() for row in self.rows],
-        }
+        return document(self.facts, command, [row.as_json() for row in self.rows])
 
     def as_text(self) -> str:
         """All rows, a line each."""
         return "\n".join(row.as_text(self.facts.currency) for row in self.rows)
+
+
+def document(facts: Facts, command: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Facts and rows, already in their JSON form, as one document."""
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "source": facts.source,
+        "data_hash": facts.data_hash,
+        "as_of": facts.as_of,
+        "period": facts.period,
+        "definitions": {"version": facts.definitions_version, "hash": facts.definitions_hash},
+        "currency": facts.currency,
+        "seed": facts.seed,
+        "warnings": list(facts.warnings),
+        "rows": list(rows),
+    }
 
 
 def dump_json(document: Mapping[str, Any]) -> str:

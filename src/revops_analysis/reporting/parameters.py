@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from revops_analysis.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def declared_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
-    """Names and defaults of the cell tagged `parameters`.
+def declared_parameters(notebook: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Names and defaults of the cell tagged `parameters`; `notebook` is the content of an .ipynb file.
 
     Raises ConfigurationError unless there is exactly one such cell and it holds nothing but plain assignments of
     texts, numbers and booleans.
     """
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         raise ConfigurationError(
             "A chapter needs one cell tagged parameters.", found=f"{len(cells)} of them", where=f"{name}.ipynb"
         )
     found: dict[str, Any] = {}
-    for statement in ast.parse(cells[0].source).body:
+    for statement in ast.parse("".join(cells[0]["source"])).body:
         value = _plain_value(statement)
         if value is None:
             raise ConfigurationError(
@@ -56,7 +53,7 @@ def _plain_value(statement: ast.stmt) -> tuple[str, Any] | None:
     return (target.id, literal) if type(literal) in _KINDS else None
 
 
-def check_parameters(notebook: NotebookNode, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_parameters(notebook: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters to run a notebook with, each of the type of its default.
 
     papermill only warns of an unknown parameter and checks no type; here both are refused before anything runs.

@@ -1,0 +1,171 @@
+"""From executed chapters to a run's files: pages, notebooks, merged key figures, the first page, the list of runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from revops_analysis.findings.finding import Evidence, Finding, Place, rank
+from revops_analysis.reporting import pages
+from revops_analysis.reporting.chapter import PARTS
+from revops_analysis.reporting.fragments import render_findings, render_headline
+from revops_analysis.reporting.key_figures import Facts, KeyFigure, document, dump_json
+from revops_analysis.reporting.publish import write_file
+
+if TYPE_CHECKING:
+    from revops_analysis.reporting.preparation import Preparation
+    from revops_analysis.reporting.runner import Outcome
+
+TOP_FINDINGS = 5
+_HOME = "../../../../../index.html"
+
+
+def assemble(
+    prepared: Preparation, gate: dict[str, Any], outcomes: Sequence[Outcome], staged: Path
+) -> list[dict[str, Any]]:
+    """Write everything but the manifest into `staged`; returns {name, title, error} a chapter."""
+    import nbformat
+
+    banner = banner_text(gate)
+    parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
+    for outcome in outcomes:
+        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner)
+        (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
+        (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(outcome.notebook) + "\n", encoding="utf-8")
+    shutil.rmtree(staged / PARTS, ignore_errors=True)
+    facts = _facts(prepared, parts)
+    chapters = [
+        {
+            "name": outcome.name,
+            "title": pages.chapter_title(outcome.notebook, outcome.name),
+            "error": outcome.error,
+            "headline": _headline(parts[outcome.name], facts.currency),
+            "findings": parts[outcome.name].get("findings", []),
+        }
+        for outcome in outcomes
+    ]
+    _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
+    (staged / "index.html").write_text(_first_page(prepared, gate, chapters, facts, staged), encoding="utf-8")
+    return [{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters]
+
+
+def banner_text(gate: dict[str, Any]) -> str:
+    """What stands in red on every page when refused data is published all the same; empty when they passed."""
+    if not gate["allowed_invalid"]:
+        return ""
+    count = gate["critical"] or gate["warnings"]
+    rules = f"{count} {'rule' if count == 1 else 'rules'} failed" if count else "no rule could be checked"
+    return f"This data did not pass its checks: {rules}. Do not use these figures for a decision."
+
+
+def _part(staged: Path, name: str) -> dict[str, Any]:
+    """What a chapter published; empty for one that failed before its end."""
+    path = staged / PARTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
+    warnings = dict.fromkeys(note for part in parts.values() for note in part.get("notes", []))
+    return Facts(
+        source=prepared.profile.name,
+        data_hash=prepared.warehouse.content_hash,
+        as_of=prepared.request.as_of.isoformat(),
+        period=prepared.period.label,
+        definitions_version=prepared.definitions.version,
+        definitions_hash=prepared.definitions.hash,
+        currency=prepared.definitions.reporting_currency,
+        seed=int(prepared.spec.parameters.get("seed", 0)),
+        warnings=tuple(warnings),
+    )
+
+
+def _write_key_figures(facts: Facts, parts: dict[str, dict[str, Any]], staged: Path, command: str) -> None:
+    rows = [row for part in parts.values() for row in part.get("rows", [])]
+    distinct = list({json.dumps(row, sort_keys=True): row for row in rows}.values())
+    (staged / "key_figures.json").write_text(dump_json(document(facts, command, distinct)), encoding="utf-8")
+
+
+def _first_page(
+    prepared: Preparation, gate: dict[str, Any], chapters: Sequence[dict[str, Any]], facts: Facts, staged: Path
+) -> str:
+    run = {
+        "title": prepared.spec.title,
+        "description": prepared.spec.description,
+        "home": _HOME,
+        "facts": facts,
+        "gate": gate,
+        "chapters": chapters,
+        "findings": _top_findings(chapters),
+        "notes": facts.warnings,
+        "tables": sorted(path.name for path in (staged / "tables").glob("*.csv")),
+    }
+    return pages.render_page("run_index.html.j2", banner=banner_text(gate), run=run)
+
+
+def _headline(part: dict[str, Any], currency: str) -> Markup | None:
+    rows = [_figure_of(row) for row in part.get("headline", [])]
+    return Markup(render_headline(rows, currency)) if rows else None  # noqa: S704 - escaped by its template
+
+
+def _figure_of(row: dict[str, Any]) -> KeyFigure:
+    """A published row read back: money is a decimal string there."""
+    value, low, high = (
+        Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in ("value", "low", "high")
+    )
+    return KeyFigure(
+        metric=row["metric"],
+        dims=tuple(row["dims"].items()),
+        value=value,
+        unit=row["unit"],
+        low=low,
+        high=high,
+        n=row["n"],
+        reason=row["reason"],
+        title=row["title"],
+    )
+
+
+def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
+    """The findings with the most expected money, over all chapters."""
+    ranked = rank(_finding_of(row) for chapter in chapters for row in chapter["findings"])
+    return Markup(render_findings(ranked[:TOP_FINDINGS], linked=True))  # noqa: S704 - escaped by its template
+
+
+def _finding_of(row: dict[str, Any]) -> Finding:
+    """A published finding read back."""
+    money = None if row["money"] is None else Decimal(row["money"])
+    nested = {"money": money, "evidence": Evidence(**row["evidence"]), "place": Place(**row["place"])}
+    return Finding(**{**row, **nested})
+
+
+def write_list_of_runs(reports: Path) -> None:
+    """Write `index.html` in the folder of reports: every published run, from its manifest."""
+    runs = []
+    for path in sorted(reports.glob("*/*/*/*/*/manifest.json")):
+        if path.parent.name == "latest" or any(part.startswith(".") for part in path.relative_to(reports).parts):
+            continue
+        runs.append(_listed(json.loads(path.read_text(encoding="utf-8")), path.parent.relative_to(reports)))
+    runs.sort(key=lambda run: run["path"])
+    runs.sort(key=lambda run: run["as_of"], reverse=True)
+    write_file(reports / "index.html", pages.render_page("all_runs.html.j2", runs=runs))
+
+
+def _listed(document: dict[str, Any], place: Path) -> dict[str, str]:
+    failed = [chapter["title"] for chapter in document["chapters"] if chapter["error"]]
+    gate = document["gate"]
+    return {
+        "path": place.as_posix(),
+        "title": document["title"],
+        "source": document["source"],
+        "as_of": document["as_of"],
+        "period": document["period"],
+        "checks": "failed, published on demand" if gate["allowed_invalid"] else "passed",
+        "chapters": f"{', '.join(failed)} did not finish" if failed else f"{len(document['chapters'])} complete",
+        "inputs": place.name,
+    }

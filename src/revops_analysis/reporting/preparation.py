@@ -1,0 +1,167 @@
+"""Everything about a run that can be known, and refused, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from revops_analysis.definitions import Definitions, load_definitions
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.periods import Period, parse_period, period_containing
+from revops_analysis.project import Project
+from revops_analysis.reporting.inputs import Inputs, environment_hash, expectations_hash, hash_bytes, package_hash
+from revops_analysis.reporting.spec import ReportSpec, load_report
+from revops_analysis.sources.profile import SourceProfile, load_profile
+from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What was asked for: which report, on which source, as of which day.
+
+    `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
+    at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
+    refuses.
+    """
+
+    report: str
+    source: str
+    as_of: date
+    reports: Path
+    period: str = ""
+    allow_invalid: bool = False
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A checked request: everything that the run needs and the inputs that name its folder."""
+
+    request: RunRequest
+    spec: ReportSpec
+    profile: SourceProfile
+    definitions: Definitions
+    warehouse: WarehouseInfo
+    period: Period
+    notebooks: Mapping[str, bytes]
+    parameters: Mapping[str, Mapping[str, Any]]
+    inputs: Inputs
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is published."""
+        place = (self.profile.name, self.spec.name, self.request.as_of.isoformat(), self.period.label)
+        return self.request.reports.joinpath(*place, self.inputs.short)
+
+
+def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
+    """Check the request and find its data; the sample company is made on first use.
+
+    Raises ConfigurationError for whatever is wrong with the report, the notebooks, the parameters, the source, the
+    period or the day.
+    """
+    spec = load_report(request.report, project)
+    profile = load_profile(request.source, project)
+    definitions = load_definitions(profile.definitions_path(project))
+    period = _period(request, definitions)
+    notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
+    warehouse = find_data(profile, project, say)
+    _check_day(request.as_of, warehouse)
+    parameters = _parameters(spec, notebooks, _standard(request, warehouse, period))
+    inputs = Inputs(
+        {
+            "report": spec.model_dump(mode="json"),
+            "source": profile.name,
+            "data_hash": warehouse.content_hash,
+            "definitions": definitions.hash,
+            "as_of": request.as_of.isoformat(),
+            "period": [period.label, period.start.isoformat(), period.end.isoformat()],
+            "parameters": {name: dict(values) for name, values in parameters.items()},
+            "notebooks": {name: hash_bytes(content) for name, content in notebooks.items()},
+            "expectations": expectations_hash(project),
+            "package": package_hash(),
+            "environment": environment_hash(project),
+            "allow_invalid": request.allow_invalid,
+        }
+    )
+    return Preparation(request, spec, profile, definitions, warehouse, period, notebooks, parameters, inputs)
+
+
+def find_data(profile: SourceProfile, project: Project, say: Say) -> WarehouseInfo:
+    """The latest load of the source; the sample company is made when it was never loaded.
+
+    Raises ConfigurationError, naming the command, for any other source that was never loaded.
+    """
+    found = latest_warehouse(project, profile.name)
+    if found is not None:
+        return found
+    if profile.kind != "sample":
+        raise ConfigurationError(
+            f"The source {profile.name} has not been loaded.",
+            where=f"warehouse/{profile.name}",
+            fix=f"run `revops load {profile.path or profile.name}` first",
+        )
+    from revops_analysis.sources.load import load_source
+
+    say("Making the sample company")
+    return load_source(profile, project).warehouse
+
+
+def _check_day(day: date, warehouse: WarehouseInfo) -> None:
+    if day > warehouse.data_through:
+        raise ConfigurationError(
+            "The as-of date lies after what the data cover.",
+            expected=f"a day up to {warehouse.data_through.isoformat()}",
+            found=day.isoformat(),
+            where=f"load {warehouse.content_hash} of {warehouse.source}",
+            fix="give an earlier day, or load newer data and set data_through in the source's profile",
+        )
+
+
+def _period(request: RunRequest, definitions: Definitions) -> Period:
+    calendar = definitions.fiscal_calendar
+    if request.period:
+        return parse_period(request.period, calendar)
+    return period_containing(request.as_of, calendar)
+
+
+def _read(name: str, project: Project) -> bytes:
+    path = project.notebooks / f"{name}.ipynb"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in project.notebooks.glob("*.ipynb")))
+        raise ConfigurationError(
+            "A chapter's notebook does not exist.",
+            expected=f"one of {known or 'none yet'}",
+            found=name,
+            where="notebooks/",
+        )
+    return path.read_bytes()
+
+
+def _standard(request: RunRequest, warehouse: WarehouseInfo, period: Period) -> dict[str, Any]:
+    return {
+        "source": warehouse.source,
+        "as_of": request.as_of.isoformat(),
+        "period": period.label,
+        "data_hash": warehouse.content_hash,
+        "out": ".",
+    }
+
+
+def _parameters(
+    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    from revops_analysis.reporting.parameters import check_parameters
+
+    return {
+        chapter.notebook: check_parameters(
+            json.loads(notebooks[chapter.notebook]), chapter.notebook, {**standard, **spec.parameters_of(chapter)}
+        )
+        for chapter in spec.notebooks
+    }

@@ -1,0 +1,242 @@
+"""One report from beginning to end: check, run, collect, publish. The whole run reads on this page."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from revops_analysis.errors import DataRefusedError
+from revops_analysis.project import Project
+from revops_analysis.reporting.key_figures import dump_json
+from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_section
+from revops_analysis.reporting.preparation import Preparation, RunRequest, prepare
+from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
+from revops_analysis.reporting.spec import load_report
+
+if TYPE_CHECKING:
+    from revops_analysis.reporting.kernels import KernelServer
+    from revops_analysis.reporting.runner import Outcome
+    from revops_analysis.validation.result import GateResult
+
+MANIFEST = "manifest.json"
+
+
+class Watcher(Protocol):
+    """Who is told how far the run is."""
+
+    def say(self, text: str) -> None:
+        """Begin a phase."""
+
+    def cell(self, chapter: str, done: int, cells: int) -> None:
+        """One more cell of a chapter is done."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where the run is, whether it was there already, and which chapters failed (name → what went wrong)."""
+
+    folder: Path
+    reused: bool
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def page(self) -> Path:
+        """The run's first page."""
+        return self.folder / "index.html"
+
+
+class _Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.started_at: datetime = now()
+        self._started = time.monotonic()
+        self.phases: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.phases[name] = time.monotonic() - began
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunResult:
+    """Render a report, or find the folder that the same inputs made before.
+
+    Raises ConfigurationError for a wrong request and DataRefusedError when the gate refuses the data, in which case
+    nothing is published but the gate's own page. A failed chapter is no exception: see `RunResult.failed`.
+    """
+    from revops_analysis.reporting.kernels import KernelServer
+
+    clock = _Clock()
+    environment = {"REVOPS_HOME": str(project.root)}
+    with KernelServer(imports_of(request.report, project), environment) as server:
+        with clock.phase("prepare"):
+            prepared = prepare(request, project, watcher.say)
+        with only_one(request.reports, prepared.inputs.hash):
+            if is_complete(prepared.folder):
+                point_latest(prepared.folder)
+                return RunResult(prepared.folder, reused=True)
+            return _render(prepared, project, server, (clock, watcher))
+
+
+def _render(
+    prepared: Preparation, project: Project, server: KernelServer, telling: tuple[_Clock, Watcher]
+) -> RunResult:
+    clock, watcher = telling
+    watcher.say("Checking the data")
+    with clock.phase("gate"):
+        gate = check_data(prepared, project)
+    with staging_folder(prepared.request.reports) as staged:
+        write_gate(gate, staged, prepared)
+        watcher.say("Running the chapters")
+        with clock.phase("chapters"):
+            outcomes = _run_chapters(prepared, staged, server, watcher)
+        watcher.say("Writing the pages")
+        with clock.phase("pages"):
+            from revops_analysis.reporting.assembly import assemble
+
+            chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
+        document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
+        workers = prepared.request.workers or len(os.sched_getaffinity(0))
+        document["run"] = run_section(ThisRun(clock.started_at, clock.seconds, clock.phases, workers), project)
+        (staged / MANIFEST).write_text(dump_json(document), encoding="utf-8")
+        publish(staged, prepared.folder)
+    return _published(prepared, {outcome.name: outcome.error for outcome in outcomes if outcome.error})
+
+
+def _published(prepared: Preparation, failed: Mapping[str, str]) -> RunResult:
+    from revops_analysis.reporting.assembly import write_list_of_runs
+
+    if not failed:
+        point_latest(prepared.folder)
+    with only_one(prepared.request.reports, "index"):
+        write_list_of_runs(prepared.request.reports)
+    return RunResult(prepared.folder, reused=False, failed=failed)
+
+
+def is_complete(folder: Path) -> bool:
+    """True for a published run in which no chapter failed; a failed one is rendered again."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return False
+    chapters = json.loads(path.read_text(encoding="utf-8"))["chapters"]
+    return not any(chapter["error"] for chapter in chapters)
+
+
+def imports_of(report: str, project: Project) -> list[str]:
+    """Modules that the report's notebooks import, for the kernel server to load ahead."""
+    modules: set[str] = set()
+    for chapter in load_report(report, project).notebooks:
+        path = project.notebooks / f"{chapter.notebook}.ipynb"
+        if path.is_file():
+            modules |= notebook_imports(json.loads(path.read_text(encoding="utf-8")))
+    return sorted(modules)
+
+
+def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
+    """Modules that a notebook's cells import; a name imported from a package may be a module and is listed too."""
+    found: set[str] = set()
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        try:
+            tree = ast.parse("".join(cell["source"]))
+        except SyntaxError:
+            continue  # a magic or a mistake; the chapter itself will tell
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def check_data(prepared: Preparation, project: Project) -> GateResult:
+    """Run the gate. Data that the report refuses raises DataRefusedError, after the gate's own page is written."""
+    from revops_analysis.tables.warehouse import previous_warehouse
+    from revops_analysis.validation.gate import validate
+
+    previous = previous_warehouse(project, prepared.warehouse)
+    result = validate(prepared.warehouse, prepared.definitions, prepared.request.as_of, previous, project.expectations)
+    if not _accepts(result, prepared) and not prepared.request.allow_invalid:
+        page = write_gate_folder(result, prepared.request.reports)
+        raise _refused(result, page)
+    return result
+
+
+def _accepts(result: GateResult, prepared: Preparation) -> bool:
+    return result.passed and not (prepared.spec.gate.refuse_on == "warning" and len(result.warnings))
+
+
+def _refused(result: GateResult, page: Path) -> DataRefusedError:
+    failed = result.critical_failures if len(result.critical_failures) else result.warnings
+    names = [f"{row['table']}: {row['rule']}" for row in failed.head(5).to_dict("records")]
+    more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+    return DataRefusedError(
+        f"The data of {result.source} did not pass its checks, so no report was published.",
+        found=("; ".join(names) + more) if names else "no rule could be checked",
+        where=str(page),
+        fix=str(failed.iloc[0]["repair"]) if len(failed) else "load the source again",
+    )
+
+
+def gate_summary(result: GateResult, prepared: Preparation) -> dict[str, Any]:
+    """What pages and manifest say about the gate."""
+    accepted = _accepts(result, prepared)
+    return {
+        "passed": accepted,
+        "allowed_invalid": not accepted,
+        "rules": len(result.results),
+        "critical": len(result.critical_failures),
+        "warnings": len(result.warnings),
+        "not_checked": len(result.not_checked),
+    }
+
+
+def write_gate(result: GateResult, folder: Path, prepared: Preparation) -> None:
+    """The gate's answer in the run's folder, which chapters read to know whether to warn."""
+    from revops_analysis.reporting.gate_page import render_gate
+
+    document = {**gate_summary(result, prepared), "result": result.to_dict()}
+    (folder / "gate.json").write_text(dump_json(document), encoding="utf-8")
+    (folder / "gate.html").write_text(render_gate(result), encoding="utf-8")
+
+
+def write_gate_folder(result: GateResult, reports: Path) -> Path:
+    """The gate's page and JSON by themselves, at `<source>/gate/<day>/`; returns the page."""
+    from revops_analysis.reporting.gate_page import render_gate
+
+    day = (result.as_of or result.data_through).isoformat()
+    folder = reports / result.source / "gate" / day / result.data_hash[:8]
+    write_file(folder / "gate.json", result.to_json())
+    write_file(folder / "gate.html", render_gate(result))
+    return folder / "gate.html"
+
+
+def _run_chapters(prepared: Preparation, staged: Path, server: KernelServer, watcher: Watcher) -> list[Outcome]:
+    import nbformat
+
+    from revops_analysis.reporting.runner import Job, run_chapters
+
+    jobs = [
+        Job(name, nbformat.reads(content.decode(), as_version=4), prepared.parameters[name], _timeout(prepared))
+        for name, content in prepared.notebooks.items()
+    ]
+    return run_chapters(jobs, staged, server, workers=prepared.request.workers, watch=watcher.cell)
+
+
+def _timeout(prepared: Preparation) -> int:
+    return prepared.spec.cell_timeout_seconds
