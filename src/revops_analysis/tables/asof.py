@@ -44,8 +44,8 @@ class AsOf:
         return value < ibis.literal(self.end, "timestamp(6)")
 
     def day_of(self, moment: ir.Value) -> ir.Value:
-        """Return the business day of a moment."""
-        return business_day(moment, self.zone)
+        """Return the business day of a moment that lies on or before the day."""
+        return business_day(moment, self.zone, self.day.year)
 
 
 def table_as_of(store: Store, name: str, at: AsOf) -> ibis.Table:

@@ -14,16 +14,19 @@ from zoneinfo import ZoneInfo
 import ibis
 import ibis.expr.types as ir
 
-FIRST_YEAR = 1990
+FIRST_YEAR = 2000
 """Clock changes before this year are not looked at: the offset of its first day stands for all earlier moments."""
 
 LAST_YEAR = 2060
 """Clock changes after this year are not looked at."""
 
 
-def business_day(moment: ir.Value, zone: str) -> ir.Value:
-    """Return the day (date) on which a UTC timestamp falls in the IANA time zone `zone`; null stays null."""
-    first, changes = offset_changes(zone)
+def business_day(moment: ir.Value, zone: str, last_year: int = LAST_YEAR) -> ir.Value:
+    """Return the day (date) on which a UTC timestamp falls in the IANA time zone `zone`; null stays null.
+
+    `last_year` is the last year whose clock changes matter: fewer make a shorter expression.
+    """
+    first, changes = offset_changes(zone, last_year)
     local = _shifted(moment, first)
     if changes:
         branches = [(moment >= ibis.literal(at, "timestamp(6)"), _shifted(moment, offset)) for at, offset in changes]
@@ -32,18 +35,18 @@ def business_day(moment: ir.Value, zone: str) -> ir.Value:
 
 
 @lru_cache
-def offset_changes(zone: str) -> tuple[int, tuple[tuple[dt.datetime, int], ...]]:
+def offset_changes(zone: str, last_year: int = LAST_YEAR) -> tuple[int, tuple[tuple[dt.datetime, int], ...]]:
     """Return the zone's first offset in seconds, and each later change: (moment in naive UTC, new offset).
 
     >>> first, changes = offset_changes("America/New_York")
     >>> first, changes[0]
-    (-18000, (datetime.datetime(1990, 4, 1, 7, 0), -14400))
+    (-18000, (datetime.datetime(2000, 4, 2, 7, 0), -14400))
     >>> offset_changes("Asia/Tokyo")
     (32400, ())
     """
     info = ZoneInfo(zone)
     day = dt.timedelta(days=1)
-    moment, end = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC), dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=dt.UTC)
+    moment, end = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC), dt.datetime(last_year + 1, 1, 1, tzinfo=dt.UTC)
     first = before = _offset(moment, info)
     changes = []
     while moment < end:

@@ -82,10 +82,11 @@ def _priced(deals: ibis.Table, view: DealView) -> ibis.Table:
     """Convert amounts: what was booked at the rate of the day the definitions name, what is open at today's."""
     today = ibis.literal(view.at.day)
     at_booking = view.definitions.exchange_rate_day == "booking_day"
-    first_on = ibis.coalesce(view.at.day_of(deals.first_priced_at), today)
+    is_foreign = (deals.first_currency != view.exchange.reporting).fill_null(False)
+    priced_on = ibis.ifelse(is_foreign, view.at.day_of(deals.first_priced_at), today)
     days = deals.mutate(
         converted_on=ibis.coalesce(deals.booked_on, today) if at_booking else today,
-        first_converted_on=first_on if at_booking else today,
+        first_converted_on=ibis.coalesce(priced_on, today) if at_booking else today,
     )
     rated = view.exchange.with_rate(days, "rate", "currency", _.converted_on)
     rated = view.exchange.with_rate(rated, "first_rate", "first_currency", _.first_converted_on)

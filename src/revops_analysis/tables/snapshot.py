@@ -259,9 +259,13 @@ class Snapshot:
                 found.append(name)
         return found
 
-    @cached_property
+    @property
     def notes(self) -> tuple[str, ...]:
         """Plain sentences: what is missing or approximated as of this day, what that costs and how to supply it."""
+        return self._notes
+
+    @cached_property
+    def _notes(self) -> tuple[str, ...]:
         return (*self._deal_notes(), *missing_table_notes(self._store.info.supplied_tables))
 
     def _deal_notes(self) -> list[str]:

@@ -1,0 +1,173 @@
+"""The workspace: the one object from which every notebook, report and command starts.
+
+from revops_analysis import open_workspace
+
+ws = open_workspace("sample", as_of="2026-09-30")
+ws.metric("win_rate", period="2026-Q3", by=["segment"])
+ws.deals.filter(ws.deals.status == "open").to_pandas()
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from revops_analysis.definitions import Definitions, load_definitions
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.project import Project, find_project
+from revops_analysis.sources.profile import SourceProfile, load_profile
+from revops_analysis.tables.snapshot import Snapshot, parse_day
+from revops_analysis.tables.store import Store, open_store
+from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from revops_analysis.metrics.registry import MetricResult
+    from revops_analysis.periods import Period
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a workspace's data came from: the project, the source's profile and the load."""
+
+    project: Project
+    profile: SourceProfile
+    info: WarehouseInfo
+
+
+class Workspace(Snapshot):
+    """A snapshot of a source, with the metrics of the registry on top. Made by `open_workspace`."""
+
+    def __init__(self, store: Store, definitions: Definitions, as_of: str | dt.date, origin: Origin) -> None:
+        super().__init__(store, definitions, as_of)
+        self.origin = origin
+
+    @property
+    def project(self) -> Project:
+        """The project in which the workspace was opened."""
+        return self.origin.project
+
+    def metric(
+        self,
+        name: str,
+        period: str | Period | Sequence[Period] | None = None,
+        by: str | Sequence[str] = (),
+        where: str | None = None,
+    ) -> pd.DataFrame:
+        """Return a named metric as a tidy frame, a row a period and cut.
+
+        Columns: metric, period, a column for each dimension of `by`, value, unit, low, high (95% interval), n, reason
+        (why there is no value; null otherwise). `period` is by default the quarter that contains the as-of date;
+        `where` filters, as in `segment = SMB and amount >= 10000`. `metrics` lists names and dimensions.
+
+        Raises ConfigurationError, with the nearest names, for a name, dimension, column or period that is not known.
+        """
+        return self.metric_result(name, period, by, where).frame
+
+    def metric_result(
+        self,
+        name: str,
+        period: str | Period | Sequence[Period] | None = None,
+        by: str | Sequence[str] = (),
+        where: str | None = None,
+    ) -> MetricResult:
+        """Return a named metric with its definition, as key figures need it; see `metric`."""
+        from revops_analysis.metrics.registry import compute_metric
+
+        return compute_metric(self, name, period, by, where)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """Every metric there is: name, title, description, formula, unit, dimensions and more, a row a metric."""
+        from revops_analysis.metrics.registry import describe_metrics
+
+        return describe_metrics()
+
+    def _on(self, day: dt.date) -> Workspace:
+        return Workspace(self._store, self.definitions, day, self.origin)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As `Snapshot.notes`, and a sentence when the source's profile was changed after this load."""
+        loaded, now = self.origin.info.profile_hash, self.origin.profile.hash
+        if not loaded or loaded == now:
+            return self._notes
+        changed = f"The profile of {self.source} was changed after this load; `revops load {self.source}` applies it."
+        return (changed, *self._notes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Workspace({self.source}, as of {self.as_of.isoformat()}, data {self.data_hash}, "
+            f"definitions {self.definitions.version} {self.definitions.hash})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the facts and the notes, all text escaped."""
+        facts = {
+            "Source": self.source,
+            "As of": self.as_of.isoformat(),
+            "Data through": self.data_through.isoformat(),
+            "Data hash": self.data_hash,
+            "Definitions": f"{self.definitions.version} ({self.definitions.hash})",
+            "Currency": self.definitions.reporting_currency,
+        }
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items())
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"<table>{rows}</table>" + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def open_workspace(
+    source: str | Path = "sample",
+    *,
+    as_of: str | dt.date,
+    data_hash: str | None = None,
+    project: Project | Path | str | None = None,
+) -> Workspace:
+    """Open a source as of a day.
+
+    `source` is the name of a profile in `params/sources/` or the path of one. `as_of` must be given and may not lie
+    after the last day that the data covers. `data_hash` picks one load; by default the latest. `project` is the
+    project or its folder, by default the one found from the working directory.
+
+    The sample company is made on first use, which takes some seconds and says so on stderr. Other sources must have
+    been loaded (`revops load`). Raises ConfigurationError that says what is missing and which command supplies it.
+    """
+    day = parse_day(as_of)
+    home = project if isinstance(project, Project) else find_project(None if project is None else Path(project))
+    profile = load_profile(source, home)
+    info = find_warehouse(home, profile.name, data_hash) if data_hash else _latest(home, profile)
+    definitions = load_definitions(profile.definitions_path(home))
+    return Workspace(open_store(info), definitions, day, Origin(home, profile, info))
+
+
+def _latest(project: Project, profile: SourceProfile) -> WarehouseInfo:
+    """Return the latest load; the sample company is made if it was never loaded or its profile was changed."""
+    info = latest_warehouse(project, profile.name)
+    is_current = info is not None and info.profile_hash in ("", profile.hash)
+    if profile.kind == "sample" and not is_current:
+        return _load_sample(project, profile)
+    if info is None:
+        raise ConfigurationError(
+            f"The source {profile.name} has not been loaded.",
+            expected="a load of it in the warehouse",
+            where=str(profile.path),
+            fix=f"revops load {profile.path if _is_elsewhere(project, profile) else profile.name}",
+        )
+    return info
+
+
+def _load_sample(project: Project, profile: SourceProfile) -> WarehouseInfo:
+    from revops_analysis.sources.load import load_source
+
+    print(f"Making the sample company {profile.name} (once; some seconds) …", file=sys.stderr)
+    return load_source(profile, project).warehouse
+
+
+def _is_elsewhere(project: Project, profile: SourceProfile) -> bool:
+    return profile.path is not None and profile.path.parent != (project.params / "sources").resolve()
