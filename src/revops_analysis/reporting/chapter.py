@@ -32,7 +32,7 @@ class Chapter:
 
     def __init__(self, name: str, workspace: Any, *, period: Any = "", out: str = "", seed: int = 0) -> None:
         self.name = _checked_name(name)
-        self.facts = _facts(workspace, str(getattr(period, "label", period)), seed)
+        self.facts = facts_of(workspace, str(getattr(period, "label", period)), seed)
         self._workspace = workspace
         self._out = Path(out) if out else None
         self._headline: list[dict[str, Any]] = []
@@ -137,7 +137,8 @@ class Chapter:
         return f"{self.name}_{_checked_name(name)}"
 
 
-def _facts(workspace: Any, period: str, seed: int) -> Facts:
+def facts_of(workspace: Any, period: str, seed: int = 0) -> Facts:
+    """What every page and document says about the numbers of a workspace."""
     definitions = workspace.definitions
     return Facts(
         source=str(workspace.source),

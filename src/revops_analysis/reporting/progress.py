@@ -1,0 +1,63 @@
+"""Progress on stderr: phases, cells done, time left. Where nobody watches, a plain line a phase."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """Tells a person how far a run is; use as a context manager. Never writes to stdout."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._bar: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._phase: Any = None
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._bar = _bar()
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Begin a phase; the one before it is done."""
+        if self._bar is None:
+            print(f"==> {text}", file=sys.stderr, flush=True)
+            return
+        if self._phase is not None:
+            self._bar.update(self._phase, total=1, completed=1)
+        self._phase = self._bar.add_task(text, total=None)
+
+    def cell(self, chapter: str, done: int, cells: int) -> None:
+        """One more cell of a chapter is done."""
+        if self._bar is None:
+            if done == cells:
+                print(f"    {chapter}: {cells} cells done", file=sys.stderr, flush=True)
+            return
+        if chapter not in self._tasks:
+            self._tasks[chapter] = self._bar.add_task(f"  {chapter}", total=cells)
+        self._bar.update(self._tasks[chapter], completed=done)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Bar(*columns, console=Console(stderr=True))
