@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -105,6 +106,9 @@ class Definitions(Part):
     )
     late_renewal_grace_days: int = Field(
         default=0, ge=0, description="Days between a term and its renewal over which the customer counts as never gone."
+    )
+    recurring_revenue_from: date | None = Field(
+        default=None, description="First day from which recurring revenue is complete; none: from its first month."
     )
     allowed_current_columns: tuple[str, ...] = Field(
         default=(),

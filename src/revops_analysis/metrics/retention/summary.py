@@ -1,0 +1,78 @@
+"""Movements of recurring revenue over a period: what a waterfall shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from revops_analysis.errors import DataRefusedError
+from revops_analysis.metrics.retention.ledger import RecurringRevenue, month_label, require_revenue
+from revops_analysis.metrics.retention.movements import LINES, mrr_movements
+from revops_analysis.metrics.where import Where
+from revops_analysis.periods import Period, parse_period
+
+if TYPE_CHECKING:
+    from revops_analysis.tables.snapshot import Snapshot
+
+ORDER = ("opening", *LINES, "closing")
+
+
+@dataclass(frozen=True, eq=False)
+class PeriodMovements:
+    """Opening, movements and closing of a period's complete months.
+
+    `frame`: the cut's columns, line (ordered as `ORDER`), cents (int64), value (float64, in `currency`) and n: for a
+    movement the number of account-months that had it, for opening and closing the paying accounts. `months`: first and
+    last month counted, as YYYY-MM.
+    """
+
+    frame: pd.DataFrame
+    by: tuple[str, ...]
+    period: str
+    months: tuple[str, str]
+    currency: str
+
+
+def period_movements(
+    snapshot: Snapshot, period: str | Period, by: Sequence[str] = (), where: str | Where | None = None
+) -> PeriodMovements:
+    """Sum the monthly movements over the months that end in the period and were over by the as-of date.
+
+    Opening is that of the first month, closing that of the last, so opening + lines = closing to the cent in every
+    cell. An account that leaves in July and returns in September counts in churn and in reactivation.
+
+    Raises DataRefusedError without recurring revenue, or when no complete month of the period is known.
+    """
+    calendar = snapshot.definitions.fiscal_calendar
+    span = parse_period(period, calendar) if isinstance(period, str) else period
+    revenue = require_revenue(snapshot)
+    months = revenue.months_in(span)
+    if not months:
+        raise DataRefusedError(
+            f"No month of recurring revenue to show in {span.label}.",
+            expected=f"a period with a month from {month_label(revenue.first)} to {month_label(revenue.last)}",
+            found=no_month(revenue, span),
+            fix="ask for another period, or for a later as-of date",
+        )
+    first, last = month_label(months[0]), month_label(months[-1])
+    frame = mrr_movements(snapshot, by, where).frame
+    inside = frame[frame["month"].between(first, last)]
+    kept = inside[
+        ~((inside["line"] == "opening") & (inside["month"] != first))
+        & ~((inside["line"] == "closing") & (inside["month"] != last))
+    ]
+    line = pd.Categorical(kept["line"], categories=ORDER, ordered=True)
+    keys = [*by, "line"]
+    summed = kept.assign(line=line).groupby(keys, dropna=False, observed=True, sort=True)[["cents", "n"]].sum()
+    tidy = summed.reset_index()
+    tidy.insert(len(keys) + 1, "value", tidy["cents"] / 100)
+    return PeriodMovements(tidy, tuple(by), span.label, (first, last), snapshot.definitions.reporting_currency)
+
+
+def no_month(revenue: RecurringRevenue, period: Period) -> str:
+    """Why a period has no month of recurring revenue."""
+    known = f"recurring revenue is known from {month_label(revenue.first)} to {month_label(revenue.last)}"
+    return f"no complete month ends in {period.label}; {known}"
