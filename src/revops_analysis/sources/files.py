@@ -15,6 +15,8 @@ from revops_analysis.sources.text_files import prepare_text
 _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
 _EXCEL = (".xlsx", ".xlsm")
+READABLE = (*_TEXT, *_PARQUET, *_EXCEL)
+"""Endings of the files that can be read."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _stage_file(staging: Staging, source: FileSource, path: Path, settings: Form
         return _stage_text(staging, path, label, settings)
     raise ConfigurationError(
         f"Files of this kind cannot be read: {path.name}.",
-        expected=f"one of {', '.join((*_TEXT, *_PARQUET, *_EXCEL))}",
+        expected=f"one of {', '.join(READABLE)}",
         where=source.where,
         fix="export it as CSV, Parquet or Excel",
     )
