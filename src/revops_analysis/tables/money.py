@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis import _
 
 from revops_analysis.errors import DataRefusedError
@@ -77,7 +78,7 @@ def _calendar(rates: ibis.Table, last: dt.date) -> ibis.Table:
     first = rates.day.min().to_pyarrow().as_py()
     count = 0 if first is None else max(0, (last - first).days + 1)
     days = [] if first is None else [first + dt.timedelta(days=n) for n in range(count)]
-    return ibis.memtable({"day": days}, schema=ibis.schema({"day": "date"}))
+    return ibis.memtable(pa.table({"day": pa.array(days, pa.date32())}))
 
 
 def _filled(rates: ibis.Table, days: ibis.Table) -> ibis.Table:
