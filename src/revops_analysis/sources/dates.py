@@ -68,7 +68,8 @@ def survey(value: str) -> list[str]:
     ]
 
 
-SURVEY_WIDTH = 10
+AMBIGUOUS = r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([ T]|$)"
+"""Pattern of dates whose order of day and month must be told."""
 
 
 def decide(counts: tuple[Any, ...], formats: tuple[str, ...]) -> tuple[DateStyle, bool]:

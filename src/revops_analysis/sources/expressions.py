@@ -63,6 +63,16 @@ def scalar_expression(text: str, columns: Iterable[str], where: str) -> str:
     return str(body.transform(lambda node: _quoted_column(node, names, where)).sql(dialect="duckdb"))
 
 
+def columns_of(text: str, where: str) -> list[str]:
+    """The column names that an expression uses, as they are written.
+
+    >>> columns_of("coalesce(amount, owner.quota)", "deals")
+    ['amount', 'owner.quota']
+    """
+    found = _parse(f"SELECT {text}", where, text).find_all(exp.Column)
+    return sorted({".".join(part.name for part in column.parts) for column in found})
+
+
 def select_statement(text: str, inputs: Mapping[str, str], where: str) -> str:
     """Check a query over the declared inputs, and return it with each input replaced by its relation.
 

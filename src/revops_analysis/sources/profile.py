@@ -36,6 +36,12 @@ def _as_text(value: object) -> str:
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, data: Any) -> Any:
+        """A profile that extends another writes null to take a setting back."""
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
 
 class Format(_Strict):
     """How text in a file is to be read. Each setting may stand on the profile, a table or (some) on a column.
@@ -44,34 +50,40 @@ class Format(_Strict):
     or an encoding that is neither UTF-8 nor marked, is an error that says which line to add.
     """
 
-    separator: str | None = Field(None, description="Character between fields of a text file; `\\t` for tab.")
-    encoding: str | None = Field(None, description="Encoding of a text file, such as cp1252. UTF-8 needs no line.")
-    quote: str = Field('"', description="Character around fields that contain the separator.")
-    header_row: int = Field(1, ge=1, description="Row that holds the column names; rows above it are skipped.")
-    sheet: str | None = Field(None, description="Sheet of an Excel file; by default its only sheet.")
-    nulls: Names = Field(("NULL", "null", "\\N", "#N/A"), description="Texts that mean missing, besides empty.")
-    date_format: Names = Field(
-        (), description="Format or formats of dates, such as '%d/%m/%Y'; epoch_s and epoch_ms for numbers."
+    separator: str | None = Field(default=None, description="Character between fields of a text file; `\\t` for tab.")
+    encoding: str | None = Field(
+        default=None, description="Encoding of a text file, such as cp1252. UTF-8 needs no line."
     )
-    time_zone: str | None = Field(None, description="Zone of moments that carry none; UTC by default.")
-    decimal: Literal[".", ","] | None = Field(None, description="Decimal mark of numbers; a point by default.")
+    quote: str = Field(default='"', description="Character around fields that contain the separator.")
+    header_row: int = Field(default=1, ge=1, description="Row that holds the column names; rows above it are skipped.")
+    sheet: str | None = Field(default=None, description="Sheet of an Excel file; by default its only sheet.")
+    nulls: Names = Field(default=("NULL", "null", "\\N", "#N/A"), description="Texts that mean missing, besides empty.")
+    date_format: Names = Field(
+        default=(), description="Format or formats of dates, such as '%d/%m/%Y'; epoch_s and epoch_ms for numbers."
+    )
+    time_zone: str | None = Field(default=None, description="Zone of moments that carry none; UTC by default.")
+    decimal: Literal[".", ","] | None = Field(default=None, description="Decimal mark of numbers; a point by default.")
 
 
 class ColumnMap(_Strict):
     """Where the values of one canonical column come from: exactly one of `column`, `constant`, `sql` and `key`."""
 
-    column: Text | None = Field(None, description="Source column.")
-    constant: Text | None = Field(None, description="The same value in every row.")
-    sql: str | None = Field(None, description="Scalar SQL expression over the source columns (DuckDB's dialect).")
-    key: Names | None = Field(None, description="Source columns whose texts, joined by `|`, make a key.")
+    column: Text | None = Field(default=None, description="Source column.")
+    constant: Text | None = Field(default=None, description="The same value in every row.")
+    sql: str | None = Field(
+        default=None, description="Scalar SQL expression over the source columns (DuckDB's dialect)."
+    )
+    key: Names | None = Field(default=None, description="Source columns whose texts, joined by `|`, make a key.")
     value_map: dict[Text, Text | None] = Field(
         default_factory=dict, description="Source value → canonical value; null means missing."
     )
-    otherwise: Text | None = Field(None, description="Canonical value of source values that the map does not name.")
-    date_format: Names = Field((), description="Format or formats of this column's dates.")
-    time_zone: str | None = Field(None, description="Zone of this column's moments.")
-    decimal: Literal[".", ","] | None = Field(None, description="Decimal mark of this column's numbers.")
-    scale: float | None = Field(None, description="Factor: 0.01 turns a percentage into a share.")
+    otherwise: Text | None = Field(
+        default=None, description="Canonical value of source values that the map does not name."
+    )
+    date_format: Names = Field(default=(), description="Format or formats of this column's dates.")
+    time_zone: str | None = Field(default=None, description="Zone of this column's moments.")
+    decimal: Literal[".", ","] | None = Field(default=None, description="Decimal mark of this column's numbers.")
+    scale: float | None = Field(default=None, description="Factor: 0.01 turns a percentage into a share.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnMap:
@@ -89,11 +101,11 @@ class Join(_Strict):
     (the first wins); without it, several matches are an error.
     """
 
-    file: str | None = Field(None, description="File to look up in.")
-    table: str | None = Field(None, description="Database table to look up in.")
+    file: str | None = Field(default=None, description="File to look up in.")
+    table: str | None = Field(default=None, description="Database table to look up in.")
     on: dict[Text, Text] = Field(description="Source column of this table → column of the file looked up in.")
-    where: str | None = Field(None, description="SQL condition on the file looked up in.")
-    order_by: str | None = Field(None, description="SQL order that picks the first of several matches.")
+    where: str | None = Field(default=None, description="SQL condition on the file looked up in.")
+    order_by: str | None = Field(default=None, description="SQL order that picks the first of several matches.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Join:
@@ -106,19 +118,26 @@ class TableMap(_Strict):
     Without `columns`, source columns that bear canonical names are taken as they are.
     """
 
-    file: str | None = Field(None, description="File, or pattern such as deals_*.csv, below the profile's root.")
-    table: str | None = Field(None, description="Database table, or schema.table.")
-    sql: str | None = Field(None, description="One SELECT over `inputs`, where a mapping of columns is not enough.")
+    file: str | None = Field(
+        default=None, description="File, or pattern such as deals_*.csv, below the profile's root."
+    )
+    table: str | None = Field(default=None, description="Database table, or schema.table.")
+    sql: str | None = Field(
+        default=None, description="One SELECT over `inputs`, where a mapping of columns is not enough."
+    )
     inputs: dict[str, str] = Field(default_factory=dict, description="Name in `sql` → file, pattern or table.")
     columns: dict[str, ColumnMap] = Field(default_factory=dict, description="Canonical column → where from.")
     join: dict[str, Join] = Field(default_factory=dict, description="Look-ups by name.")
-    where: str | None = Field(None, description="SQL condition; rows without it are counted as filtered.")
-    order_by: Names = Field((), description="Source columns that order changes made in one moment.")
-    optional: bool = Field(False, description="Skip this table, saying so, when its file or table is absent.")
+    where: str | None = Field(default=None, description="SQL condition; rows without it are counted as filtered.")
+    order_by: Names = Field(default=(), description="Source columns that order changes made in one moment.")
+    optional: bool = Field(default=False, description="Skip this table, saying so, when its file or table is absent.")
     absent_columns: Literal["error", "empty"] = Field(
-        "error", description="`empty`: mapped source columns that the file lacks are empty, and the load says which."
+        default="error",
+        description="`empty`: mapped source columns that the file lacks are empty, and the load says which.",
     )
-    format: Format | None = Field(None, description="Reading settings of this table, in place of the profile's.")
+    format: Format | None = Field(
+        default=None, description="Reading settings of this table, in place of the profile's."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -151,7 +170,7 @@ Tables = Annotated[
     dict[str, tuple[TableMap, ...]],
     BeforeValidator(
         lambda value: (
-            {name: part if isinstance(part, list | tuple) else [part] for name, part in value.items()}
+            {n: part if isinstance(part, list | tuple) else [part] for n, part in value.items() if part is not None}
             if isinstance(value, dict)
             else value
         )
@@ -170,20 +189,21 @@ class SourceProfile(_Strict):
     """
 
     kind: Literal["sample", "files", "database"]
-    description: str = Field("", description="What this source is, for the reader.")
-    data_through: date | None = Field(None, description="Last day the data covers.")
-    definitions: str | None = Field(None, description="Definitions of this source; by default the project's.")
-    root: str | None = Field(None, description="Folder of the files; by default the profile's own.")
-    url: str | None = Field(None, description="Ibis URL of a database, secrets as ${NAME}.")
-    format: Format = Field(Format.model_validate({}), description="How text is read.")
+    description: str = Field(default="", description="What this source is, for the reader.")
+    data_through: date | None = Field(default=None, description="Last day the data covers.")
+    definitions: str | None = Field(default=None, description="Definitions of this source; by default the project's.")
+    root: str | None = Field(default=None, description="Folder of the files; by default the profile's own.")
+    url: str | None = Field(default=None, description="Ibis URL of a database, secrets as ${NAME}.")
+    format: Format = Field(default=Format.model_validate({}), description="How text is read.")
     tables: Tables = Field(default_factory=dict, description="Canonical table → where from.")
-    seed: int = Field(0, ge=0, description="Seed of the sample company.")
-    scale: float = Field(1, gt=0, description="Size of the sample company; 1 is the default.")
-    dirt: float = Field(1.0, ge=0, description="Amount of mess in the sample company; 0 is none.")
-    scenario: str = Field("default", description="Scenario of the sample company.")
+    seed: int = Field(default=0, ge=0, description="Seed of the sample company.")
+    scale: float = Field(default=1, gt=0, description="Size of the sample company; 1 is the default.")
+    dirt: float = Field(default=1.0, ge=0, description="Amount of mess in the sample company; 0 is none.")
+    scenario: str = Field(default="default", description="Scenario of the sample company.")
 
     _name: str = PrivateAttr("source")
     _path: Path | None = PrivateAttr(None)
+    _hash: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _complete(self) -> SourceProfile:
@@ -207,8 +227,15 @@ class SourceProfile(_Strict):
     @property
     def hash(self) -> str:
         """sha256 of the profile's content, secrets unresolved."""
+        if self._hash is not None:
+            return self._hash
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def stands_for(self, other: SourceProfile) -> SourceProfile:
+        """This profile under the name, place and hash of another, which it carries out."""
+        self._name, self._path, self._hash = other.name, other.path, other.hash
+        return self
 
     def definitions_path(self, project: Project) -> Path:
         """The definitions that this source's words follow: its own, else the project's."""

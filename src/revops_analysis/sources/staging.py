@@ -34,11 +34,15 @@ def literal(text: object) -> str:
 
 @dataclass(frozen=True)
 class Relation:
-    """One input in the engine: the SQL name of its table or view, and its columns with their types in the engine."""
+    """One input in the engine: the SQL name of its table or view, and its columns with their types in the engine.
+
+    `label` names it for people; `absent` are columns that the mapping names, the input lacks, and that are null here.
+    """
 
     name: str
     columns: dict[str, str]
     label: str
+    absent: tuple[str, ...] = ()
 
 
 class Staging:
@@ -52,6 +56,7 @@ class Staging:
         self._connection = connection
         self.folder = folder
         self.files: list[str] = []
+        self.notes: list[str] = []
         self._names = 0
         self.execute("SET TimeZone = 'UTC'")
         self.execute(f"ATTACH {literal(folder / 'staging.duckdb')} AS {CATALOG}")

@@ -34,6 +34,7 @@ NAMES = {
 """What a value that cannot be read is not."""
 
 _SYMBOLS = {"USD": "$", "CAD": "$", "AUD": "$", "NZD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥"}
+_BLANKS = " \t\r\n\u00a0"
 _TRUE = ("true", "t", "yes", "y", "1", "on")
 _FALSE = ("false", "f", "no", "n", "0", "off")
 
@@ -55,7 +56,7 @@ def as_text(value: str, engine_type: str, nulls: tuple[str, ...]) -> str:
     if "[" in engine_type or engine_type.startswith(("STRUCT", "MAP")):
         return f"CAST(to_json({value}) AS VARCHAR)"
     text = value if engine_type == "VARCHAR" else f"CAST({value} AS VARCHAR)"
-    trimmed = f"nullif(trim({text}, E' \\t\\r\\n\\u00a0'), '')"
+    trimmed = f"nullif(trim({text}, {literal(_BLANKS)}), '')"
     if not is_text(engine_type) or not nulls:
         return trimmed
     missing = ", ".join(literal(text) for text in nulls)
@@ -116,9 +117,6 @@ def survey_numbers(value: str) -> list[str]:
     point = r"\.\d{1,2}\D*$|\d,\d{3}\.\d+\D*$|\d,\d{3}\D*$|\.\d{4,}"
     either = r"^\D*\d{1,3}\.\d{3}\D*$"
     return [f"count(*) FILTER (regexp_matches({value}, {literal(shape)}))" for shape in (comma, point, either)]
-
-
-NUMBER_SURVEY_WIDTH = 3
 
 
 def mark_is_open(counts: tuple[Any, ...], kind: str) -> bool:
