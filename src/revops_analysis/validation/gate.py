@@ -149,7 +149,10 @@ def _row_finding(rule: Rule, verdict: Verdict, rows: ibis.Table) -> _Finding:
         if found != verdict.failed:
             both = f"Great Expectations counts {verdict.failed:,} failing rows, the engine {found:,}."
             return _Finding("error", verdict.checked, verdict.failed, reason=both)
-        keys = _first_keys(failing.select(*TABLES[rule.table].key))
+        schema = TABLES[rule.table]
+        keys = _first_keys(
+            failing.select(**{name: failing[name].cast(schema.column(name).ibis_type) for name in schema.key})
+        )
     return _Finding(_status(verdict), verdict.checked, verdict.failed, first_keys=keys)
 
 
