@@ -169,9 +169,9 @@ def ratio_by(frame: pd.DataFrame, keys: Sequence[str], top: str, bottom: str) ->
     `frame` has one row a deal (or another unit that is drawn as a whole), numbers without gaps. Returns a row a
     combination: keys, value, low, high, n, reason. Without keys there is always one row.
     """
-    groups = [((), frame)] if not keys else list(frame.groupby(list(keys), dropna=False, sort=True))
+    grouping = frame.groupby(list(keys), dropna=False, sort=True) if keys else [((), frame)]
     rows = []
-    for label, group in groups:
+    for label, group in grouping:
         names = dict(zip(keys, label if isinstance(label, tuple) else (label,), strict=True))
         rows.append({**names, **_ratio(group[top], group[bottom])})
     return pd.DataFrame(rows, columns=[*keys, "value", "low", "high", "n", "reason"])

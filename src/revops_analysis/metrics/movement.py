@@ -224,6 +224,8 @@ def _reconciliation(moves: ir.Table, span: MovementSpan) -> pd.DataFrame:
     }
     sums = {f"value_{line}": moves.amount_1.sum(where=flag) for line, (flag, _) in parts.items()}
     counts = {f"n_{line}": flag.sum() for line, (flag, _) in parts.items()}
-    row = moves.filter(moves.passes_1).aggregate(**sums, **counts).to_pandas().fillna(0).loc[0]
-    rows = [(line, sign * float(row[f"value_{line}"]), int(row[f"n_{line}"])) for line, (_, sign) in parts.items()]
+    row = moves.filter(moves.passes_1).aggregate(**sums, **counts).to_pandas().astype("float64").fillna(0.0).loc[0]
+    rows = [
+        (line, sign * float(row[f"value_{line}"]) + 0.0, int(row[f"n_{line}"])) for line, (_, sign) in parts.items()
+    ]
     return pd.DataFrame(rows, columns=["line", "value", "n"])

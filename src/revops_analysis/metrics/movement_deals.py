@@ -58,7 +58,13 @@ class MovementSpan:
 def moved_deals(request: MetricRequest, flagged: ir.Table, span: MovementSpan) -> ir.Table:
     """One row a deal that was in the pipeline on either day, or was closed out of it in between, with its amounts."""
     touched = flagged.filter(flagged.in_0 | flagged.in_1 | flagged.closes)
-    return _valued(_named(touched, span), request.snapshot.at(span.end), span)
+    question = _question(request, span)
+    named = request.snapshot.keep(f"{question} named", lambda: _named(touched, span))
+    return request.snapshot.keep(f"{question} valued", lambda: _valued(named, request.snapshot.at(span.end), span))
+
+
+def _question(request: MetricRequest, span: MovementSpan) -> str:
+    return f"movement {span} {request.by} {request.where}"
 
 
 def compared_deals(request: MetricRequest, span: MovementSpan) -> ir.Table:
@@ -69,6 +75,10 @@ def compared_deals(request: MetricRequest, span: MovementSpan) -> ir.Table:
             expected=f"start < end ≤ {request.snapshot.as_of.isoformat()}",
             found=f"{span.start.isoformat()} to {span.end.isoformat()}",
         )
+    return request.snapshot.keep(f"{_question(request, span)} compared", lambda: _compared(request, span))
+
+
+def _compared(request: MetricRequest, span: MovementSpan) -> ir.Table:
     first, last = request.snapshot.at(span.start), request.snapshot.at(span.end)
     opening = _side(request, first, span).rename("{name}_0")
     closing = _side(request, last, span).rename("{name}_1")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 Unit = Literal["currency", "rate", "count", "days", "ratio", "currency_per_day"]
-Span = Literal["flow", "level"]
+Span = Literal["flow", "level", "outlook"]
 DimensionRule = str | Callable[["Snapshot", ir.Table], ir.Value]
 """A column of the metric's table, or a function that makes one from it."""
 
@@ -90,7 +90,8 @@ class Metric:
     """What a metric is, in words a reader can check, and how it is computed.
 
     `span`: a `flow` happens within a period (bookings); a `level` is the state at the end of a period, or at the as-of
-    date where that comes first (open pipeline). `additive`: the values of every cut add up to the whole. `tables`: what
+    date where that comes first (open pipeline); an `outlook` looks from the as-of date at a period that may lie ahead
+    (coverage). `additive`: the values of every cut add up to the whole. `tables`: what
     it needs beyond nothing; without one of them its value is null, with the reason. `parts`: dimensions that every
     answer has, such as the lines of a movement. `dimensions`: what `by` and `where` may name.
     """
@@ -251,7 +252,7 @@ def _answer(request: MetricRequest) -> pd.DataFrame:
 
 def _refusal(request: MetricRequest) -> str | None:
     snapshot = request.snapshot
-    if request.period.start > snapshot.as_of:
+    if request.period.start > snapshot.as_of and request.metric.span != "outlook":
         return f"{request.period.label} begins after the as-of date {snapshot.as_of.isoformat()}"
     missing = [table for table in request.metric.tables if not snapshot.has(table)]
     return f"the source has no {' and no '.join(missing)} table" if missing else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,8 +13,9 @@ from ibis import _
 
 from revops_analysis.definitions import Definitions
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.tables.asof import AsOf, opportunities_as_of, table_as_of, visible_rows
-from revops_analysis.tables.deals import ORIGINS, DealView, deals_as_of, stage_order_of, status_of
+from revops_analysis.tables.asof import opportunities_as_of, table_as_of
+from revops_analysis.tables.days import AsOf
+from revops_analysis.tables.deals import ORIGINS, DealView, deals_as_of, history_as_of
 from revops_analysis.tables.money import Exchange, converted, exchange, refuse_missing_rate
 from revops_analysis.tables.notes import counted, missing_table_notes
 from revops_analysis.tables.schema import TABLES
@@ -145,10 +147,19 @@ class Snapshot:
 
         Computed once, on first use. Raises DataRefusedError, naming currency and day, when a rate is missing.
         """
-        view = DealView(self._store, self.definitions, self._exchange, self._at)
-        kept = self._store.keep(f"deals_{self.as_of:%Y%m%d}_{self.definitions.hash}", deals_as_of(view))
+        return self._kept("deals", deals_as_of)
+
+    def _kept(self, name: str, view: Callable[[DealView], ibis.Table]) -> ibis.Table:
+        """Compute a view of the deals once, and refuse it if a rate is missing."""
+
+        def build(at: AsOf) -> ibis.Table:
+            return view(DealView(self._store, self.definitions, self._exchange, at))
+
+        kept = self._store.keep_as_of(f"{name}_{self.definitions.hash}", self._at, build)
         lacking = kept.filter(kept.missing_rate_of.notnull())
-        refuse_missing_rate(lacking.select(currency=_.missing_rate_of, day=_.missing_rate_on), "opportunities")
+        refuse_missing_rate(
+            lacking.select(currency=_.missing_rate_of, day=_.missing_rate_on), f"{name} of {self.source}"
+        )
         return kept.drop(*_CHECK)
 
     def at(self, day: str | dt.date) -> Snapshot:
@@ -184,21 +195,9 @@ class Snapshot:
         - valid_until (UTC): the deal's next change, null if there was none by the end of the day.
 
         Changes of deals deleted by then are included; those of deals created later are not. Empty where the source
-        has no history. Raises DataRefusedError when a rate is missing.
+        has no history. Computed once, on first use. Raises DataRefusedError when a rate is missing.
         """
-        at, states = self._at, self._store.states
-        known = states.filter(at.reached(states.changed_at))
-        deals = visible_rows(self._store.table("opportunities"), TABLES["opportunities"], at)
-        known = known.semi_join(deals, "opportunity_id")
-        later = ibis.ifelse(at.reached(known.valid_until), known.valid_until, ibis.null("timestamp(6)"))
-        shown = known.drop("first_amount", "first_currency", "first_priced_at").mutate(
-            valid_until=later,
-            changed_on=at.day_of(known.changed_at),
-            status=status_of(known.stage, self.definitions),
-            stage_order=stage_order_of(known.stage, self.definitions),
-            amount_original=known.amount,
-        )
-        return self.in_reporting_currency(shown, ["amount"])
+        return self._kept("history", history_as_of)
 
     def in_reporting_currency(
         self, table: ibis.Table, columns: Sequence[str], *, currency: str = "currency", day: str | None = None
@@ -219,6 +218,15 @@ class Snapshot:
         refuse_missing_rate(lacking.select(currency=lacking[currency], day=lacking.converted_on), "the table converted")
         amounts = {column: converted(rated[column], rated.rate, str(table[column].type())) for column in columns}
         return rated.mutate(**amounts).drop("rate", "converted_on")
+
+    def keep(self, question: str, make: Callable[[], ibis.Table]) -> ibis.Table:
+        """Compute what `make` returns once into a temporary table of the engine, and return that table.
+
+        What follows then reads a table and not a query of a thousand lines, which takes longer to write down than to
+        run. `question` tells results apart; the day, the source and the definitions are added to it here.
+        """
+        key = f"{self.as_of.isoformat()}|{self.definitions.hash}|{question}"
+        return self._store.keep(f"answer_{hashlib.sha256(key.encode()).hexdigest()[:16]}", make)
 
     @property
     def used_current_columns(self) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import ibis
 
+from revops_analysis.tables.days import AsOf
 from revops_analysis.tables.states import STATES, opportunity_states
 from revops_analysis.tables.warehouse import CATALOG, WarehouseInfo, attach
 
@@ -23,6 +25,7 @@ class Store:
         self.info = info
         self.database = database
         self._kept: dict[str, ibis.Table] = {}
+        self._compiled: dict[tuple[str, AsOf], str] = {}
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
@@ -38,12 +41,51 @@ class Store:
                 self.keep(STATES, opportunity_states(self.table("opportunity_history")))
         return self._kept[STATES]
 
-    def keep(self, name: str, expression: ibis.Table) -> ibis.Table:
-        """Compute `expression` once into a temporary table, and return that; `name` tells results apart."""
+    def keep(self, name: str, expression: ibis.Table | Callable[[], ibis.Table]) -> ibis.Table:
+        """Compute `expression` (or what it returns) once into a temporary table, and return that.
+
+        `name` tells results apart.
+        """
         if name not in self._kept:
             place = "kept_" + re.sub(r"\W+", "_", name)
-            self._kept[name] = self.con.create_table(place, expression, temp=True)
+            made = expression if isinstance(expression, ibis.Table) else expression()
+            self._kept[name] = self.con.create_table(place, made, temp=True)
         return self._kept[name]
+
+    def keep_as_of(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> ibis.Table:
+        """Compute `build(at)` once into a temporary table, and return that; `name` tells results apart.
+
+        Translating a long expression takes longer than running it on a small company, and a back-test asks for the
+        same one on many days. So it is translated once, for a day that stands for any, and its text gets the day.
+        `build` must use nothing of `at` but its day and its end, as literals, and what `AsOf.any_day` keeps.
+        """
+        full = f"{name}_{at.day:%Y%m%d}"
+        if full not in self._kept:
+            anyday = at.any_day()
+            if (name, anyday) not in self._compiled:
+                self._compiled[name, anyday] = str(self.con.compile(build(anyday)))
+            text = self._compiled[name, anyday]
+            for stand_in, literal in zip(anyday.literals(), at.literals(), strict=True):
+                text = text.replace(self._written(stand_in), self._written(literal))
+            place = "kept_" + re.sub(r"\W+", "_", full)
+            self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
+            self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
+        return self._kept[full]
+
+    def _written(self, literal: Any) -> str:
+        """Return a literal as the engine's SQL writes it."""
+        select = str(self.con.compile(literal.name("x").as_table()))
+        return re.sub(r"(?is)^\s*SELECT\s+(.*?)\s+AS\s+\W?x\W?\s*$", r"\1", select)
+
+    def _finish(self, cursor: Any) -> None:
+        """Let go of the cursor of a statement, which on a server ends its transaction."""
+        if self.con.name != "duckdb":
+            self.con.con.commit()
+            cursor.close()
+
+
+_TEMPORARY = {"duckdb": ("temp", "main")}
+"""Where an engine keeps temporary tables, if not on its search path."""
 
 
 def open_store(info: WarehouseInfo) -> Store:
