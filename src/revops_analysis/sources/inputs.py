@@ -12,7 +12,7 @@ import duckdb
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.sources.database import Database
-from revops_analysis.sources.expressions import scalar_expression, select_statement
+from revops_analysis.sources.expressions import columns_of, scalar_expression, select_statement
 from revops_analysis.sources.files import FileSource, stage_files
 from revops_analysis.sources.mapping import source_column
 from revops_analysis.sources.profile import Format, Join, SourceProfile, TableMap
@@ -58,11 +58,46 @@ def stage_input(staging: Staging, mapping: TableMap, reader: Reader, settings: F
         relation = _query(staging, mapping, reader, settings, where)
     else:
         relation = reader.read(staging, mapping.file or mapping.table or "", settings)
+    lenient = mapping.absent_columns == "empty"
+    if lenient:
+        needed = [mine for join in mapping.join.values() for mine in join.on]
+        relation = _fill(staging, relation, [name for name in needed if "." not in name])
     for name, join in mapping.join.items():
-        relation = _look_up(
-            staging, relation, (name, join), reader.read(staging, join.file or join.table or "", settings), where
-        )
-    return relation
+        source = join.file or join.table or ""
+        if lenient and not reader.exists(source):
+            continue
+        other = reader.read(staging, source, settings)
+        if lenient:
+            asked = [
+                *join.on.values(),
+                *columns_of(join.where or "1", where),
+                *columns_of(_plain(join.order_by), where),
+            ]
+            other = _fill(staging, other, asked)
+        relation = _look_up(staging, relation, (name, join), other, where)
+    return _fill(staging, relation, _named(mapping, where)) if lenient else relation
+
+
+def _named(mapping: TableMap, where: str) -> list[str]:
+    """Every source column that a mapping names."""
+    found = [*mapping.order_by, *columns_of(mapping.where or "1", where)]
+    for spec in mapping.columns.values():
+        found += [spec.column] if spec.column is not None else list(spec.key or ())
+        found += columns_of(spec.sql, where) if spec.sql is not None else []
+    return found
+
+
+def _fill(staging: Staging, relation: Relation, names: list[str]) -> Relation:
+    """The relation with a null column for each of these names that it lacks."""
+    known = {name.lower() for name in relation.columns}
+    absent = {name.lower(): name for name in names if name.lower().strip() not in known}
+    if not absent:
+        return relation
+    nulls = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in absent.values())
+    view = staging.new_table("input")
+    staging.execute(f"CREATE VIEW {view} AS SELECT *, {nulls} FROM {relation.name}")
+    columns = {**relation.columns, **dict.fromkeys(absent.values(), "VARCHAR")}
+    return Relation(view, columns, relation.label, (*relation.absent, *absent.values()))
 
 
 def _query(staging: Staging, mapping: TableMap, reader: Reader, settings: Format, where: str) -> Relation:
