@@ -15,7 +15,9 @@ from revops_analysis.errors import ConfigurationError, RevopsError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.validation.result import GateResult
+    from revops_analysis.workspace import Workspace
 
 app = typer.Typer(
     name="revops",
@@ -58,10 +60,12 @@ def load(source: Source = "sample") -> None:
     profile = load_profile(source, project)
     with _progress() as progress:
         progress.say(f"Loading {profile.name}")
-        result = load_source(profile, project)
-    _print_frame(result.counts, "Rows by table (read = loaded + collapsed + quarantined)")
+        result = load_source(profile, project, progress=progress.step)
+    _print_frame(result.counts, "Rows by table: read = loaded + collapsed + quarantined + filtered")
     if len(result.reasons):
-        _print_frame(result.reasons, "Quarantined rows by reason (a row with two reasons counts under both)")
+        _print_frame(result.reasons, "Quarantined rows by reason: `first rows` add up, `rows` may have several reasons")
+    for note in result.notes:
+        print(note)
     info = result.warehouse
     print(f"Loaded {info.source}, data hash {info.content_hash}, data through {info.data_through.isoformat()}.")
 
@@ -166,7 +170,7 @@ def metric(  # noqa: PLR0913 - one argument an option of the command
     with _progress() as progress:
         progress.say(f"Computing {name}")
         workspace = open_workspace(source, as_of=_day(as_of))
-        result = workspace.metric(name, period=period or None, by=tuple(by or ()), where=where or None)
+        result = workspace.metric_result(name, period or None, tuple(by or ()), where or None)
     _print_metric(result, workspace, period, output)
 
 
@@ -180,14 +184,15 @@ def _list_metrics(output: Format) -> None:
         _print_data(frame, output)
 
 
-def _print_metric(result: Any, workspace: Any, period: str, output: Format) -> None:
+def _print_metric(result: MetricResult, workspace: Workspace, period: str, output: Format) -> None:
     from revops_analysis.reporting.chapter import facts_of
     from revops_analysis.reporting.key_figures import KeyFigures, collect_rows, dump_json
 
-    frame = result.frame if hasattr(result, "frame") else result
+    frame = result.frame
+    asked = period or str(frame["period"].iloc[0])
     if output is Format.json:
-        figures = KeyFigures(facts_of(workspace, period), collect_rows(result, period))
-        print(dump_json(figures.as_json(f"metric {frame['metric'].iloc[0]}")), end="")
+        figures = KeyFigures(facts_of(workspace, asked), collect_rows(result, asked))
+        print(dump_json(figures.as_json(f"metric {result.metric.name}")), end="")
     elif output is Format.csv:
         _print_data(frame, output)
     else:

@@ -96,12 +96,9 @@ class KernelServer:
         return ForkedProcess(json.loads(answer)["pid"])
 
     def close(self) -> None:
-        """End the server; kernels that still run end by themselves."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        """End the server at once, imported or not: it keeps nothing. Kernels that still run end by themselves."""
+        self._process.kill()
+        self._process.communicate()
         self._folder.cleanup()
 
 

@@ -73,11 +73,19 @@ def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
     warehouse = find_data(profile, project, say)
     _check_day(request.as_of, warehouse)
-    parameters = _parameters(spec, notebooks, _standard(request, warehouse, period))
+    standard = {
+        "source": _name_for_notebooks(profile, project),
+        "as_of": request.as_of.isoformat(),
+        "period": period.label,
+        "data_hash": warehouse.content_hash,
+        "out": ".",
+    }
+    parameters = _parameters(spec, notebooks, standard)
     inputs = Inputs(
         {
             "report": spec.model_dump(mode="json"),
             "source": profile.name,
+            "profile": profile.hash,
             "data_hash": warehouse.content_hash,
             "definitions": definitions.hash,
             "as_of": request.as_of.isoformat(),
@@ -94,12 +102,12 @@ def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
 
 
 def find_data(profile: SourceProfile, project: Project, say: Say) -> WarehouseInfo:
-    """The latest load of the source; the sample company is made when it was never loaded.
+    """The latest load of the source; the sample company is made when it was never loaded or its profile was changed.
 
     Raises ConfigurationError, naming the command, for any other source that was never loaded.
     """
     found = latest_warehouse(project, profile.name)
-    if found is not None:
+    if found is not None and (profile.kind != "sample" or found.profile_hash in ("", profile.hash)):
         return found
     if profile.kind != "sample":
         raise ConfigurationError(
@@ -144,14 +152,13 @@ def _read(name: str, project: Project) -> bytes:
     return path.read_bytes()
 
 
-def _standard(request: RunRequest, warehouse: WarehouseInfo, period: Period) -> dict[str, Any]:
-    return {
-        "source": warehouse.source,
-        "as_of": request.as_of.isoformat(),
-        "period": period.label,
-        "data_hash": warehouse.content_hash,
-        "out": ".",
-    }
+def _name_for_notebooks(profile: SourceProfile, project: Project) -> str:
+    """What a chapter opens: a profile's name, or its path, below the project where it lies there."""
+    path = profile.path
+    if path is None or path.parent == (project.params / "sources").resolve():
+        return profile.name
+    root = project.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _parameters(

@@ -15,6 +15,7 @@ class Progress:
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
         self._phase: Any = None
+        self._steps: Any = None
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -36,6 +37,14 @@ class Progress:
         if self._phase is not None:
             self._bar.update(self._phase, total=1, completed=1)
         self._phase = self._bar.add_task(text, total=None)
+
+    def step(self, text: str, done: int, steps: int) -> None:
+        """One more step of a load is done; plain lines would be too many, so they are shown live only."""
+        if self._bar is None:
+            return
+        if self._steps is None:
+            self._steps = self._bar.add_task(text, total=steps)
+        self._bar.update(self._steps, description=text, total=steps, completed=done)
 
     def cell(self, chapter: str, done: int, cells: int) -> None:
         """One more cell of a chapter is done."""

@@ -1,0 +1,254 @@
+"""A run is whole or not there, the same bytes every time, and says what went wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from reporting.projects import chapter_notebook, load_deals, make_project
+from revops_analysis.errors import ConfigurationError, DataRefusedError
+from revops_analysis.project import Project
+from revops_analysis.reporting import run
+from revops_analysis.reporting.preparation import RunRequest
+from revops_analysis.reporting.run import run_report
+from revops_analysis.validation.result import COLUMNS, GateResult, frame_of
+
+
+class Quiet:
+    """Watches and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.cells: dict[str, tuple[int, int]] = {}
+
+    def say(self, text: str) -> None:
+        self.phases.append(text)
+
+    def cell(self, chapter: str, done: int, cells: int) -> None:
+        self.cells[chapter] = (done, cells)
+
+
+def _gate(failing: str = "") -> GateResult:
+    """A gate's answer with one passed rule and, if asked for, a failing one of the given severity."""
+    plain = {**dict.fromkeys(COLUMNS, ""), "table": "opportunities", "checked": 2, "failed": 0, "share": 0.0}
+    plain |= {"first_keys": [], "severity": "critical"}
+    rules = [{**plain, "rule": "keys are unique", "status": "passed"}]
+    if failing:
+        bad = {"rule": "stages are known", "status": "failed", "severity": failing, "failed": 1, "share": 0.5}
+        rules.append({**plain, **bad, "repair": "Map the stage."})
+    day = dt.date(2026, 9, 30)
+    return GateResult(frame_of(rules), "tiny", "a" * 16, day, "1", "d" * 64, day)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Answers for the gate, which has tests of its own and needs four seconds to be imported."""
+    import sys
+    import types
+
+    from revops_analysis.validation import gate as module
+
+    stub = types.ModuleType("revops_analysis.reporting.gate_page")
+    stub.render_gate = lambda r: "<p>gate</p>"
+    monkeypatch.setitem(sys.modules, "revops_analysis.reporting.gate_page", stub)
+    answer = {"failing": ""}
+    monkeypatch.setattr(module, "validate", lambda *_: _gate(answer["failing"]))
+    return answer
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    chapters = {name: chapter_notebook(name, title=f"Chapter {name}") for name in ("first", "second")}
+    return make_project(tmp_path_factory.mktemp("project"), chapters)
+
+
+def _request(reports: Path, **other: object) -> RunRequest:
+    return RunRequest("tiny", "tiny", dt.date(2026, 9, 30), reports, **other)  # type: ignore[arg-type]
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes, the manifest without its `run` section."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    manifest = json.loads(files["manifest.json"])
+    del manifest["run"]
+    files["manifest.json"] = json.dumps(manifest).encode()
+    return files
+
+
+def test_a_run_is_the_same_bytes_whatever_the_workers(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    one = run_report(_request(tmp_path / "one", workers=1), project, Quiet())
+    two = run_report(_request(tmp_path / "two", workers=2), project, Quiet())
+    first, second = _tree(one.folder), _tree(two.folder)
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert {
+        "index.html",
+        "first.html",
+        "first.ipynb",
+        "second.html",
+        "gate.html",
+        "gate.json",
+        "key_figures.json",
+        "manifest.json",
+        "tables/first_accounts.csv",
+        "figures/first_bars.svg",
+        "figures/first_bars.png",
+    } <= set(first)
+    everything = b"".join(first.values())
+    assert str(tmp_path).encode() not in everything
+    assert b"<script>alert(1)" not in b"".join(content for name, content in first.items() if name.endswith(".html"))
+
+
+def test_the_same_inputs_use_the_folder_again(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    """The one folder is also looked at for what manifest, key figures and the list of runs say."""
+    first = run_report(_request(tmp_path), project, Quiet())
+    written = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    watcher = Quiet()
+    again = run_report(_request(tmp_path), project, watcher)
+    assert (first.reused, again.reused) == (False, True)
+    assert first.folder == again.folder
+    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*")} == written
+    assert watcher.cells == {}
+    assert first.folder.relative_to(tmp_path).parts[:4] == ("tiny", "tiny", "2026-09-30", "2026-Q3")
+    assert (first.folder.parent / "latest").resolve() == first.folder
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".writing")] == []
+    _check_documents(first, tmp_path)
+
+
+def _check_documents(result: run.RunResult, reports: Path) -> None:
+    manifest = json.loads((result.folder / "manifest.json").read_text())
+    assert manifest["input_hash"][:8] == result.folder.name
+    assert manifest["inputs"]["parameters"]["first"]["period"] == "2026-Q3"
+    assert manifest["gate"]["passed"] is True
+    assert manifest["seeds"] == {"first": 0, "second": 0}
+    assert set(manifest["run"]) == {"started_at", "seconds", "phases", "workers", "git_commit"}
+    figures = json.loads((result.folder / "key_figures.json").read_text())
+    assert list(figures) == [
+        "schema", "command", "source", "data_hash", "as_of", "period", "definitions", "currency", "seed", "warnings",
+        "rows",
+    ]  # fmt: skip
+    assert figures["rows"][0]["value"] == "1234567.50"
+    assert "No targets were supplied." in figures["warnings"]
+    listed = (reports / "index.html").read_text()
+    assert f"tiny/tiny/2026-09-30/2026-Q3/{result.folder.name}/index.html" in listed
+
+
+def test_another_input_gets_another_folder(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    from revops_analysis.reporting.preparation import prepare
+
+    def folder(**other: object) -> Path:
+        return prepare(_request(tmp_path, **other), project, print).folder
+
+    plain = folder()
+    assert folder() == plain
+    assert folder(workers=7) == plain
+    assert folder(period="2026-Q2") != plain
+    assert folder(allow_invalid=True) != plain
+    notebook = project.notebooks / "first.ipynb"
+    text = notebook.read_text()
+    notebook.write_text(text.replace("1234567.5", "7654321.5"))
+    changed = folder()
+    notebook.write_text(text)
+    assert changed != plain
+    load_deals(project, stage="Solution")
+    after_load = folder()
+    load_deals(project)
+    assert after_load != plain
+    assert folder() == plain
+
+
+def test_two_runs_at_once_make_one_folder(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    results: list[run.RunResult] = []
+
+    def go() -> None:
+        results.append(run_report(_request(tmp_path), project, Quiet()))
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(result.reused for result in results) == [False, True]
+    assert results[0].folder == results[1].folder
+    assert len(list(results[0].folder.parent.iterdir())) == 2  # the folder and `latest`
+
+
+def test_a_failed_chapter_is_named_and_the_others_finish(gate: dict[str, str], tmp_path: Path) -> None:
+    chapters = {
+        "good": chapter_notebook("good"),
+        "divides": chapter_notebook("divides", "1 / 0"),
+        "leaves": chapter_notebook("leaves", "import sys; sys.exit(0)"),
+        "dies": chapter_notebook("dies", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
+        "sleeps": chapter_notebook("sleeps", "import time; time.sleep(60)"),
+    }
+    names = "".join(f"  - {name}\n" for name in chapters)
+    report = f"title: Trouble\nnotebooks:\n{names}cell_timeout_seconds: 2\n"
+    project = make_project(tmp_path / "project", chapters, report)
+    result = run_report(_request(tmp_path / "reports"), project, Quiet())
+    assert set(result.failed) == {"divides", "leaves", "dies", "sleeps"}
+    assert result.failed["divides"] == "ZeroDivisionError: division by zero"
+    assert "ended early" in result.failed["leaves"]
+    assert "kernel died" in result.failed["dies"]
+    assert "longer than 2 seconds" in result.failed["sleeps"]
+    index = result.page.read_text()
+    assert "The chapter “A chapter” did not finish: ZeroDivisionError" in index
+    assert "ZeroDivisionError" in (result.folder / "divides.html").read_text()
+    assert "did not finish" not in (result.folder / "good.html").read_text()
+    rows = json.loads((result.folder / "key_figures.json").read_text())["rows"]
+    assert [row["metric"] for row in rows] == ["open_pipeline", "win_rate"]
+    assert not (result.folder.parent / "latest").exists()
+    again = run_report(_request(tmp_path / "reports"), project, Quiet())
+    assert not again.reused
+
+
+def test_refused_data_publish_nothing_but_the_gate(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    gate["failing"] = "critical"
+    with pytest.raises(DataRefusedError, match="stages are known") as refusal:
+        run_report(_request(tmp_path), project, Quiet())
+    assert refusal.value.exit_code == 3
+    assert not (tmp_path / "tiny" / "tiny").exists()
+    assert not (tmp_path / "index.html").exists()
+    assert [path.name for path in (tmp_path / "tiny" / "gate").rglob("gate.*")] != []
+
+
+def test_allowed_invalid_data_are_marked_on_every_page(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    gate["failing"] = "critical"
+    result = run_report(_request(tmp_path, allow_invalid=True), project, Quiet())
+    pages = [path for path in result.folder.glob("*.html") if path.name != "gate.html"]
+    assert len(pages) == 3
+    assert all("did not pass its checks: 1 rule failed" in page.read_text() for page in pages)
+
+
+def test_allowing_invalid_does_not_mark_valid_data(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+    result = run_report(_request(tmp_path, allow_invalid=True), project, Quiet())
+    assert "did not pass" not in result.page.read_text()
+
+
+def test_a_report_may_refuse_warnings(gate: dict[str, str], tmp_path: Path) -> None:
+    report = "title: Strict\nnotebooks: [first]\ngate:\n  refuse_on: warning\n"
+    project = make_project(tmp_path / "project", {"first": chapter_notebook("first")}, report)
+    gate["failing"] = "warning"
+    with pytest.raises(DataRefusedError):
+        run_report(_request(tmp_path / "reports"), project, Quiet())
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"report": "nope"}, "no such report"),
+        ({"source": "nope"}, "no source"),
+        ({"as_of": dt.date(2026, 10, 1)}, "after what the data cover"),
+        ({"period": "2026-Q9"}, "2026-Q9"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_runs(
+    project: Project, tmp_path: Path, other: dict[str, object], message: str
+) -> None:
+    asked: dict[str, object] = {"report": "tiny", "source": "tiny", "as_of": dt.date(2026, 9, 30), "reports": tmp_path}
+    with pytest.raises(ConfigurationError, match=message):
+        run_report(RunRequest(**{**asked, **other}), project, Quiet())  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
