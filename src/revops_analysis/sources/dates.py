@@ -40,8 +40,21 @@ class DateStyle:
     timed: bool = True
 
 
+def glance(value: str) -> list[str]:
+    """Cheap aggregates over a text column: values not in ISO form, values with a time of day."""
+    return [
+        f"count(*) FILTER (NOT regexp_matches({value}, {literal(_ISO)}))",
+        f"count(*) FILTER (contains({value}, ':'))",
+    ]
+
+
+def not_iso(value: str) -> str:
+    """SQL condition: a value that is not in ISO form."""
+    return f"NOT regexp_matches({value}, {literal(_ISO)})"
+
+
 def survey(value: str) -> list[str]:
-    """Aggregates over a text column that tell how its dates are written; `decide` reads them.
+    """Aggregates over the values of a text column that are not in ISO form; `decide` reads them.
 
     For the shapes with slashes: how many values would be impossible as day-month, month-day, and (two-digit years)
     year-month order, while the others remain possible.
@@ -64,24 +77,27 @@ def survey(value: str) -> list[str]:
         f"count(*) FILTER ({short} AND NOT {year_month} AND ({day_month} OR {month_day}))",
         f"count(*) FILTER (regexp_matches({value}, {literal(_YEAR_FIRST)}))",
         f"count(*) FILTER (regexp_matches({value}, '[A-Za-z]{{3}}'))",
-        f"count(*) FILTER (contains({value}, ':'))",
     ]
+
+
+NOTHING = (0,) * 9
+"""The survey of a column in which all values are in ISO form."""
 
 
 AMBIGUOUS = r"^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})([ T]|$)"
 """Pattern of dates whose order of day and month must be told."""
 
 
-def decide(counts: tuple[Any, ...], formats: tuple[str, ...]) -> tuple[DateStyle, bool]:
+def decide(counts: tuple[Any, ...], formats: tuple[str, ...], *, timed: bool) -> tuple[DateStyle, bool]:
     """The style of a column from its survey, and whether the order of day and month remains open.
 
-    >>> decide((5, 1, 0, 0, 0, 0, 0, 0, 0, 0), ())[0].order
+    >>> decide((5, 1, 0, 0, 0, 0, 0, 0, 0), (), timed=False)[0].order
     'DMY'
-    >>> decide((5, 0, 0, 0, 0, 0, 0, 0, 0, 0), ())[1]
+    >>> decide((5, 0, 0, 0, 0, 0, 0, 0, 0), (), timed=False)[1]
     True
     """
-    long, only_dmy, only_mdy, short, not_dmy, not_mdy, not_ymd, year_first, named, timed = counts
-    common = {"year_first": year_first > 0, "named": named > 0, "timed": timed > 0}
+    long, only_dmy, only_mdy, short, not_dmy, not_mdy, not_ymd, year_first, named = counts
+    common = {"year_first": year_first > 0, "named": named > 0, "timed": timed}
     if formats:
         return DateStyle(formats, **common), False
     long_orders = [name for name, against in (("DMY", only_mdy), ("MDY", only_dmy)) if not against]

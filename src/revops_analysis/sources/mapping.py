@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from revops_analysis.definitions import Definitions
 from revops_analysis.errors import ConfigurationError
@@ -243,9 +244,11 @@ def _readers(staging: Staging, part: Part, definitions: Definitions) -> dict[str
     return readers
 
 
-def _survey(staging: Staging, part: Part, names: Iterable[str], build: object) -> dict[str, tuple[object, ...]]:
+def _survey(
+    staging: Staging, part: Part, names: Iterable[str], build: Callable[[str], list[str]]
+) -> dict[str, tuple[Any, ...]]:
     """One pass over the input: the aggregates that `build` makes for each of these columns."""
-    asked = {name: build(quoted("t_" + name)) for name in names}  # type: ignore[operator]
+    asked = {name: build(quoted("t_" + name)) for name in names}
     if not asked:
         return {}
     texts = ", ".join(f"{_shown(part, name)} AS {quoted('t_' + name)}" for name in asked)
@@ -258,6 +261,12 @@ def _survey(staging: Staging, part: Part, names: Iterable[str], build: object) -
     return found
 
 
+def _closer_look(staging: Staging, part: Part, name: str) -> tuple[Any, ...]:
+    """How the values of a column are written that are not in ISO form, each value once."""
+    others = f"SELECT DISTINCT {_shown(part, name)} AS text FROM {part.raw} WHERE {dates.not_iso(_shown(part, name))}"
+    return staging.rows(f"SELECT {', '.join(dates.survey('text'))} FROM ({others})")[0]
+
+
 def _date_styles(staging: Staging, part: Part) -> dict[str, dates.DateStyle]:
     schema = TABLES[part.table]
     names = [
@@ -266,9 +275,10 @@ def _date_styles(staging: Staging, part: Part) -> dict[str, dates.DateStyle]:
         if schema.column(name).kind in ("date", "timestamp") and not part.kinds[name].startswith(("DATE", "TIMESTAMP"))
     ]
     styles: dict[str, dates.DateStyle] = {}
-    for name, counts in _survey(staging, part, names, dates.survey).items():
+    for name, (others, timed) in _survey(staging, part, names, dates.glance).items():
         formats = part.columns[name].date_format or part.settings.date_format
-        styles[name], is_open = dates.decide(counts, formats)
+        counts = _closer_look(staging, part, name) if others and not formats else dates.NOTHING
+        styles[name], is_open = dates.decide(counts, formats, timed=bool(timed))
         if is_open:
             raise _two_ways(staging, part, name, "dates", dates.AMBIGUOUS, _date_lines(name, part))
     return styles
