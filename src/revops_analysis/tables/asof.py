@@ -6,46 +6,16 @@ docs/as-of.md says what was decided for each awkward case, and why.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
 
 from revops_analysis.definitions import Definitions
-from revops_analysis.periods import end_of_day_utc
-from revops_analysis.tables.days import business_day
+from revops_analysis.tables.days import AsOf
 from revops_analysis.tables.schema import TABLES, Column, TableSchema
 from revops_analysis.tables.states import STATE_VALUES
 from revops_analysis.tables.store import Store
-
-
-@dataclass(frozen=True)
-class AsOf:
-    """One day as the engine sees it: `end` is the UTC instant at which `day` is over (exclusive).
-
-    `is_last` says that the source knows nothing later: what has no date is then known to have happened.
-    """
-
-    day: dt.date
-    end: dt.datetime
-    zone: str
-    is_last: bool
-
-    @classmethod
-    def of(cls, day: dt.date, zone: str, data_through: dt.date) -> AsOf:
-        """Return the end of `day` in the business time zone `zone`."""
-        return cls(day, end_of_day_utc(day, zone), zone, day >= data_through)
-
-    def reached(self, value: ir.Value) -> ir.Value:
-        """Return whether a date or moment lies on or before the day; null stays null."""
-        if value.type().is_date():
-            return value <= ibis.literal(self.day)
-        return value < ibis.literal(self.end, "timestamp(6)")
-
-    def day_of(self, moment: ir.Value) -> ir.Value:
-        """Return the business day of a moment that lies on or before the day."""
-        return business_day(moment, self.zone, self.day.year)
 
 
 def table_as_of(store: Store, name: str, at: AsOf) -> ibis.Table:

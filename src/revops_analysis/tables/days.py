@@ -8,17 +8,57 @@ a row.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
 
+from revops_analysis.periods import end_of_day_utc
+
 FIRST_YEAR = 2000
 """Clock changes before this year are not looked at: the offset of its first day stands for all earlier moments."""
 
 LAST_YEAR = 2060
 """Clock changes after this year are not looked at."""
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """One day as the engine sees it: `end` is the UTC instant at which `day` is over (exclusive).
+
+    `zone` is the business time zone and `last_year` the last year whose clock changes matter. `is_last` says that the
+    source knows nothing later: what has no date is then known to have happened.
+    """
+
+    day: dt.date
+    end: dt.datetime
+    zone: str
+    last_year: int
+    is_last: bool
+
+    @classmethod
+    def of(cls, day: dt.date, zone: str, data_through: dt.date) -> AsOf:
+        """Return the end of `day` in the business time zone `zone`."""
+        return cls(day, end_of_day_utc(day, zone), zone, data_through.year, day >= data_through)
+
+    def any_day(self) -> AsOf:
+        """Return a stand-in for any day, whose literals occur nowhere else."""
+        return replace(self, day=dt.date(9876, 5, 4), end=dt.datetime(9876, 5, 5, 4, 3, 2))
+
+    def literals(self) -> tuple[ir.Value, ir.Value]:
+        """Return the day and its end as the expressions below write them."""
+        return ibis.literal(self.day), ibis.literal(self.end, "timestamp(6)")
+
+    def reached(self, value: ir.Value) -> ir.Value:
+        """Return whether a date or moment lies on or before the day; null stays null."""
+        day, end = self.literals()
+        return value <= day if value.type().is_date() else value < end
+
+    def day_of(self, moment: ir.Value) -> ir.Value:
+        """Return the business day of a moment that lies on or before the day."""
+        return business_day(moment, self.zone, self.last_year)
 
 
 def business_day(moment: ir.Value, zone: str, last_year: int = LAST_YEAR) -> ir.Value:

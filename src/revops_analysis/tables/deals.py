@@ -9,8 +9,10 @@ import ibis.expr.types as ir
 from ibis import _
 
 from revops_analysis.definitions import Definitions
-from revops_analysis.tables.asof import AsOf, opportunities_as_of, table_as_of
+from revops_analysis.tables.asof import opportunities_as_of, table_as_of, visible_rows
+from revops_analysis.tables.days import AsOf
 from revops_analysis.tables.money import Exchange, converted
+from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.store import Store
 
 _OWNER = {"owner_name": "name", "owner_role": "role", "owner_team": "team", "owner_region": "region"}
@@ -80,7 +82,7 @@ def _dated(deals: ibis.Table, view: DealView) -> ibis.Table:
 
 def _priced(deals: ibis.Table, view: DealView) -> ibis.Table:
     """Convert amounts: what was booked at the rate of the day the definitions name, what is open at today's."""
-    today = ibis.literal(view.at.day)
+    today = view.at.literals()[0]
     at_booking = view.definitions.exchange_rate_day == "booking_day"
     is_foreign = (deals.first_currency != view.exchange.reporting).fill_null(False)
     priced_on = ibis.ifelse(is_foreign, view.at.day_of(deals.first_priced_at), today)
@@ -110,3 +112,26 @@ def _with_owner_and_account(deals: ibis.Table, view: DealView) -> ibis.Table:
     with_owner = deals.left_join(owners, deals.owner_id == owners.joined_owner)
     joined = with_owner.left_join(buyers, with_owner.account_id == buyers.joined_account)
     return joined.drop("joined_owner", "joined_account")
+
+
+def history_as_of(view: DealView) -> ibis.Table:
+    """Return the changes of `Snapshot.history`, and `missing_rate_of`, `missing_rate_on` as `deals_as_of` does."""
+    at, states = view.at, view.store.states
+    existing = visible_rows(view.store.table("opportunities"), TABLES["opportunities"], at)
+    known = states.filter(at.reached(states.changed_at)).semi_join(existing, "opportunity_id")
+    later = ibis.ifelse(at.reached(known.valid_until), known.valid_until, ibis.null("timestamp(6)"))
+    shown = known.drop("first_amount", "first_currency", "first_priced_at").mutate(
+        valid_until=later,
+        changed_on=at.day_of(known.changed_at),
+        status=status_of(known.stage, view.definitions),
+        stage_order=stage_order_of(known.stage, view.definitions),
+        amount_original=known.amount,
+    )
+    today = at.literals()[0]
+    rated = view.exchange.with_rate(shown, "rate", "currency", today)
+    lacks = rated.amount.notnull() & rated.rate.isnull()
+    return rated.mutate(
+        missing_rate_of=ibis.ifelse(lacks, rated.currency, ibis.null("string")),
+        missing_rate_on=ibis.ifelse(lacks, today, ibis.null("date")),
+        amount=converted(rated.amount, rated.rate),
+    ).drop("rate")

@@ -4,7 +4,7 @@ A load lands in `warehouse/<source>/<content-hash>.duckdb`. The file holds every
 source supplies none), the prepared `_opportunity_states` (see `states`), and three small tables about itself:
 
 - `_meta` (key, value): source, content_hash, data_through, supplied_tables, profile_hash, definitions_file …
-- `_load_counts` (table, read, loaded, collapsed, quarantined, amount_loaded, amount_quarantined)
+- `_load_counts` (table, read, loaded, collapsed, quarantined, filtered, amount_loaded, amount_quarantined)
 - `_quarantine_reasons` (table, reason, rows, amount)
 
 Beside it lie the quarantined rows, `<content-hash>.quarantine/<table>.parquet`. Which load is the latest is known from
@@ -49,10 +49,11 @@ COUNT_TYPES = {
     "loaded": "int64",
     "collapsed": "int64",
     "quarantined": "int64",
+    "filtered": "int64",
     "amount_loaded": "decimal(38, 2)",
     "amount_quarantined": "decimal(38, 2)",
 }
-"""Columns of `_load_counts`, a row a table; `read` = `loaded` + `collapsed` + `quarantined`."""
+"""Columns of `_load_counts`, a row a table; `read` = `loaded` + `collapsed` + `quarantined` + `filtered`."""
 
 REASON_TYPES = {"table": "string", "reason": "string", "rows": "int64", "amount": "decimal(38, 2)"}
 """Columns of `_quarantine_reasons`; a row with two reasons counts under both."""
@@ -285,9 +286,10 @@ def find_warehouse(project: Project, source: str, content_hash: str) -> Warehous
     Raises ConfigurationError when there is none, or when a shortened hash fits several.
     """
     folder = project.warehouse / source
-    found = sorted(folder.glob(f"{content_hash}*.duckdb")) if content_hash else []
+    loads = sorted(folder.glob("[!.]*.duckdb"))
+    found = [path for path in loads if content_hash and path.stem.startswith(content_hash)]
     if len(found) != 1:
-        known = ", ".join(sorted(path.stem for path in folder.glob("[!.]*.duckdb"))) or "none"
+        known = ", ".join(path.stem for path in loads) or "none"
         raise ConfigurationError(
             f"No load of {source} is identified by the data hash {content_hash!r}."
             if not found
@@ -310,7 +312,7 @@ def read_info(path: Path) -> WarehouseInfo:
         con.attach(path, name=CATALOG, read_only=True)
         if "_meta" not in con.list_tables(database=(CATALOG, "main")):
             raise ConfigurationError(
-                "Not a warehouse.",
+                "Not a finished warehouse.",
                 found=path.name,
                 expected="a file made by `revops load`",
                 fix="load the source again",
