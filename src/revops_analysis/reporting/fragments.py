@@ -78,7 +78,7 @@ _SILENT = ("reason", "unit")
 def render_table(frame: pd.DataFrame, spec: TableSpec) -> str:
     """The frame as an HTML table: sortable where scripts run, numbers right-aligned, missing as – with its reason.
 
-    A column `reason` is not shown as a column: it stands beside the missing values of its row.
+    A column `reason` is not shown as a column: it becomes a note at the missing values of its row.
     """
     per_row = "unit" in frame.columns
     shown = [name for name in frame.columns if name not in (_SILENT if per_row else ("reason",))]
@@ -92,7 +92,8 @@ def render_table(frame: pd.DataFrame, spec: TableSpec) -> str:
         columns.append(_cells(list(top[name]), units, reasons))
     heads = [_head(str(name), spec, cells) for name, cells in zip(shown, columns, strict=True)]
     rows = list(zip(*columns, strict=True))
-    return render("table.html.j2", spec=spec, heads=heads, rows=rows, total=len(frame), shown=len(top))
+    why = list(dict.fromkeys(cell.reason for row in rows for cell in row if cell.reason))
+    return render("table.html.j2", spec=spec, heads=heads, rows=rows, reasons=why, total=len(frame), shown=len(top))
 
 
 def _cells(values: Sequence[Any], units: Sequence[str], reasons: Sequence[str]) -> list[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import html
 import re
@@ -67,7 +68,7 @@ def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
     """An executed notebook as a page: prose and results, contents list, code folded away."""
     from markupsafe import Markup
 
-    exported, _ = _exporter().from_notebook_node(notebook)
+    exported, _ = _exporter().from_notebook_node(_with_code_together(notebook))
     body, contents = _with_anchors(exported)
     return render_page(
         "chapter_page.html.j2",
@@ -79,6 +80,20 @@ def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
         contents=contents,
         body=Markup(body),  # noqa: S704 - outputs are escaped where they are made, texts by the exporter
     )
+
+
+def _with_code_together(notebook: NotebookNode) -> NotebookNode:
+    """A copy in which code that shows nothing is folded away together with the code that follows it."""
+    shown = copy.deepcopy(notebook)
+    cells: list[NotebookNode] = []
+    for cell in shown.cells:
+        last = cells[-1] if cells else None
+        if last is not None and last.cell_type == cell.cell_type == "code" and not last.outputs:
+            cell.source = f"{last.source}\n\n{cell.source}"
+            cells.pop()
+        cells.append(cell)
+    shown.cells = cells
+    return shown
 
 
 @lru_cache(maxsize=1)

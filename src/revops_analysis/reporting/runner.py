@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import revops_analysis
 from revops_analysis.reporting.chapter import PARTS
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 SENTINEL = "revops: the chapter came to its end"
 _SENTINEL_ID = "sentinel"
 _INJECTED_ID = "injected-parameters"
+_KERNEL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")
 _KEPT_TAGS = ("parameters", "injected-parameters", "keep_output")
 Watch = Callable[[str, int, int], None]
 """Called with the chapter's name, cells done and cells in all."""
@@ -166,7 +170,24 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             )
         if cell.cell_type == "code":
             cell.outputs = _joined(cell.outputs)
+            for output in cell.outputs:
+                _without_places(output)
     return notebook
+
+
+def _without_places(output: NotebookNode) -> None:
+    """Take process numbers and this machine's folders out of warnings and tracebacks."""
+    if output.output_type == "stream":
+        output.text = _placeless(output.text)
+    elif output.output_type == "error":
+        output.traceback = [_placeless(line) for line in output.traceback]
+
+
+def _placeless(text: str) -> str:
+    text = _KERNEL_FILE.sub("cell", text)
+    for folder, name in ((sys.prefix, "environment"), (str(Path(revops_analysis.__file__).parent), "revops_analysis")):
+        text = text.replace(folder, name)
+    return text
 
 
 def _is_marker(cell: NotebookNode) -> bool:
