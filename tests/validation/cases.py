@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 from validation.good_company import TEMPLATES, Row, Rows, at, on
@@ -13,7 +12,7 @@ NO_KEY = "–"
 
 @dataclass(frozen=True)
 class Case:
-    """Rows that break one rule. `also` names rules that the same key must break with it, since one implies the other."""
+    """Rows that break one rule. `also` names rules that the same key breaks with it, since one implies the other."""
 
     rule: str
     rows: Rows
@@ -54,7 +53,7 @@ def _deals() -> list[Case]:
         "closed_not_in_future": {"close_date": on(10, 1)},
         "open_not_closed": {**open_deal, "closed_at": at(9, 20)},
         "created_present": {"created_at": None},
-        "created_not_in_future": {**open_deal, "created_at": dt.datetime(2026, 10, 1, 4), "past": {"changed_at": LATE}},
+        "created_not_in_future": {**open_deal, "created_at": at(10, 1, 4), "past": {"changed_at": LATE}},
         "closed_after_created": {"closed_at": at(2, 3)},
         "close_date_after_created": {"close_date": on(2, 2)},
         "probability_is_share": {"probability": 60.0},

@@ -1,4 +1,4 @@
-"""One context of Great Expectations and one set of results serve all tests of the gate: its import alone takes seconds."""
+"""What the tests of the gate share: rules, definitions, and a load in memory."""
 
 from __future__ import annotations
 

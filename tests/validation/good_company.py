@@ -12,7 +12,7 @@ DATA_THROUGH = dt.date(2026, 9, 30)
 
 
 def at(month: int, day: int, hour: int = 12, year: int = 2026) -> dt.datetime:
-    return dt.datetime(year, month, day, hour)
+    return dt.datetime(year, month, day, hour)  # noqa: DTZ001 - moments are naive UTC
 
 
 def on(month: int, day: int, year: int = 2026) -> dt.date:
@@ -21,149 +21,165 @@ def on(month: int, day: int, year: int = 2026) -> dt.date:
 
 TEMPLATES: Rows = {
     "accounts": [
-        dict(
-            account_id="a1",
-            name="Acme",
-            domain="acme.com",
-            parent_account_id="a2",
-            segment="SMB",
-            employees=50,
-            annual_revenue=1000.0,
-            owner_id="u1",
-            created_at=at(1, 5),
-        )
+        {
+            "account_id": "a1",
+            "name": "Acme",
+            "domain": "acme.com",
+            "parent_account_id": "a2",
+            "segment": "SMB",
+            "employees": 50,
+            "annual_revenue": 1000.0,
+            "owner_id": "u1",
+            "created_at": at(1, 5),
+        }
     ],
-    "contacts": [dict(contact_id="c1", account_id="a1", name="Ann", email="ann@acme.com", created_at=at(1, 6))],
+    "contacts": [
+        {"contact_id": "c1", "account_id": "a1", "name": "Ann", "email": "ann@acme.com", "created_at": at(1, 6)}
+    ],
     "users": [
-        dict(
-            user_id="u1",
-            name="Sam",
-            email="sam@us.example",
-            role="AE",
-            manager_id="u2",
-            team="East",
-            hired_on=on(1, 2, 2024),
-            left_on=on(9, 1),
-        )
+        {
+            "user_id": "u1",
+            "name": "Sam",
+            "email": "sam@us.example",
+            "role": "AE",
+            "manager_id": "u2",
+            "team": "East",
+            "hired_on": on(1, 2, 2024),
+            "left_on": on(9, 1),
+        }
     ],
     "leads": [
-        dict(
-            lead_id="l1",
-            email="ann@acme.com",
-            source="Inbound",
-            campaign_id="k1",
-            owner_id="u1",
-            account_id="a1",
-            opportunity_id="d1",
-            created_at=at(2, 1),
-            first_response_at=at(2, 1, 13),
-            qualified_at=at(2, 2),
-            accepted_at=at(2, 3),
-            converted_at=at(2, 4),
-            disqualified_at=at(2, 5),
-            disqualified_reason="No budget",
-        )
+        {
+            "lead_id": "l1",
+            "email": "ann@acme.com",
+            "source": "Inbound",
+            "campaign_id": "k1",
+            "owner_id": "u1",
+            "account_id": "a1",
+            "opportunity_id": "d1",
+            "created_at": at(2, 1),
+            "first_response_at": at(2, 1, 13),
+            "qualified_at": at(2, 2),
+            "accepted_at": at(2, 3),
+            "converted_at": at(2, 4),
+            "disqualified_at": at(2, 5),
+            "disqualified_reason": "No budget",
+        }
     ],
     "opportunities": [
-        dict(
-            opportunity_id="d1",
-            account_id="a1",
-            owner_id="u1",
-            type="new",
-            segment="SMB",
-            source="Inbound",
-            primary_campaign_id="k1",
-            created_at=at(2, 4),
-            close_date=on(9, 20),
-            stage="Closed Won",
-            amount=100.0,
-            currency="EUR",
-            term_months=12,
-            forecast_category="Closed",
-            probability=1.0,
-            closed_at=at(9, 20),
-            last_activity_at=at(9, 28),
-        )
+        {
+            "opportunity_id": "d1",
+            "account_id": "a1",
+            "owner_id": "u1",
+            "type": "new",
+            "segment": "SMB",
+            "source": "Inbound",
+            "primary_campaign_id": "k1",
+            "created_at": at(2, 4),
+            "close_date": on(9, 20),
+            "stage": "Closed Won",
+            "amount": 100.0,
+            "currency": "EUR",
+            "term_months": 12,
+            "forecast_category": "Closed",
+            "probability": 1.0,
+            "closed_at": at(9, 20),
+            "last_activity_at": at(9, 28),
+        }
     ],
     "opportunity_history": [
-        dict(
-            opportunity_id="d1",
-            changed_at=at(9, 28),
-            change_number=1,
-            stage="Closed Won",
-            amount=100.0,
-            currency="EUR",
-            close_date=on(9, 20),
-            forecast_category="Closed",
-            probability=1.0,
-            owner_id="u1",
-        )
+        {
+            "opportunity_id": "d1",
+            "changed_at": at(9, 28),
+            "change_number": 1,
+            "stage": "Closed Won",
+            "amount": 100.0,
+            "currency": "EUR",
+            "close_date": on(9, 20),
+            "forecast_category": "Closed",
+            "probability": 1.0,
+            "owner_id": "u1",
+        }
     ],
     "opportunity_contacts": [
-        dict(opportunity_id="d1", contact_id="c1", role="Champion", is_primary=True, created_at=at(2, 5))
+        {"opportunity_id": "d1", "contact_id": "c1", "role": "Champion", "is_primary": True, "created_at": at(2, 5)}
     ],
-    "opportunity_splits": [dict(opportunity_id="d1", user_id="u1", kind="revenue", share=1.0)],
+    "opportunity_splits": [{"opportunity_id": "d1", "user_id": "u1", "kind": "revenue", "share": 1.0}],
     "activities": [
-        dict(activity_id="t1", opportunity_id="d1", account_id="a1", user_id="u1", kind="call", occurred_at=at(9, 28))
+        {
+            "activity_id": "t1",
+            "opportunity_id": "d1",
+            "account_id": "a1",
+            "user_id": "u1",
+            "kind": "call",
+            "occurred_at": at(9, 28),
+        }
     ],
     "touchpoints": [
-        dict(
-            touchpoint_id="p1",
-            account_id="a1",
-            contact_id="c1",
-            kind="form",
-            occurred_at=at(9, 27),
-            responded_at=at(9, 28),
-            channel="Inbound",
-            campaign_id="k1",
-        )
+        {
+            "touchpoint_id": "p1",
+            "account_id": "a1",
+            "contact_id": "c1",
+            "kind": "form",
+            "occurred_at": at(9, 27),
+            "responded_at": at(9, 28),
+            "channel": "Inbound",
+            "campaign_id": "k1",
+        }
     ],
     "campaigns": [
-        dict(campaign_id="k1", name="Launch", channel="Inbound", started_on=on(1, 1), ended_on=on(3, 31)),
+        {"campaign_id": "k1", "name": "Launch", "channel": "Inbound", "started_on": on(1, 1), "ended_on": on(3, 31)},
     ],
     "spend": [
-        dict(month=on(1, 1), function="marketing", channel="Inbound", campaign_id="k1", amount=10.0, currency="EUR")
+        {
+            "month": on(1, 1),
+            "function": "marketing",
+            "channel": "Inbound",
+            "campaign_id": "k1",
+            "amount": 10.0,
+            "currency": "EUR",
+        }
     ],
     "subscriptions": [
-        dict(
-            subscription_id="s1",
-            account_id="a1",
-            opportunity_id="d1",
-            started_on=on(1, 1),
-            ended_on=on(12, 31),
-            mrr=8.0,
-            currency="EUR",
-            booked_at=at(1, 1),
-            cancelled_at=at(9, 1),
-            renews_subscription_id="s0",
-            churn_reason="Price",
-        )
+        {
+            "subscription_id": "s1",
+            "account_id": "a1",
+            "opportunity_id": "d1",
+            "started_on": on(1, 1),
+            "ended_on": on(12, 31),
+            "mrr": 8.0,
+            "currency": "EUR",
+            "booked_at": at(1, 1),
+            "cancelled_at": at(9, 1),
+            "renews_subscription_id": "s0",
+            "churn_reason": "Price",
+        }
     ],
-    "revenue_ledger": [dict(account_id="a1", product="Core", month=on(8, 1), mrr=8.0, currency="EUR")],
+    "revenue_ledger": [{"account_id": "a1", "product": "Core", "month": on(8, 1), "mrr": 8.0, "currency": "EUR"}],
     "targets": [
-        dict(
-            measure="bookings",
-            scope_kind="segment",
-            scope="SMB",
-            period_start=on(7, 1),
-            period_end=on(9, 30),
-            target=50.0,
-            currency="EUR",
-        )
+        {
+            "measure": "bookings",
+            "scope_kind": "segment",
+            "scope": "SMB",
+            "period_start": on(7, 1),
+            "period_end": on(9, 30),
+            "target": 50.0,
+            "currency": "EUR",
+        }
     ],
-    "quotas": [dict(user_id="u1", period_start=on(7, 1), period_end=on(9, 30), quota=50.0, currency="EUR")],
+    "quotas": [{"user_id": "u1", "period_start": on(7, 1), "period_end": on(9, 30), "quota": 50.0, "currency": "EUR"}],
     "forecast_submissions": [
-        dict(
-            user_id="u1",
-            period_start=on(7, 1),
-            submitted_at=at(9, 1),
-            category="Commit",
-            scope="own",
-            amount=40.0,
-            currency="EUR",
-        )
+        {
+            "user_id": "u1",
+            "period_start": on(7, 1),
+            "submitted_at": at(9, 1),
+            "category": "Commit",
+            "scope": "own",
+            "amount": 40.0,
+            "currency": "EUR",
+        }
     ],
-    "exchange_rates": [dict(currency="EUR", day=on(9, 29), rate_to_reporting=1.1)],
+    "exchange_rates": [{"currency": "EUR", "day": on(9, 29), "rate_to_reporting": 1.1}],
 }
 """One full row a table, which keeps every rule beside the rows below."""
 

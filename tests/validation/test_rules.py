@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from validation.cases import CASES
-from validation.conftest import MakeEvidence
-from validation.good_company import DATA_THROUGH, good_company, on, together
 
 from revops_analysis.validation import Rule, load_suites
 from revops_analysis.validation import gate as gate_module
 from revops_analysis.validation.evidence import Evidence, LoadCount
 from revops_analysis.validation.gate import check_rules
+from validation.cases import CASES
+from validation.conftest import MakeEvidence
+from validation.good_company import DATA_THROUGH, good_company, on, together
 
 SUITES = load_suites(Path(__file__).resolve().parents[2] / "expectations")
 IDS = [rule.id for rule in SUITES]

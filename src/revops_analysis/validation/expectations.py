@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from revops_analysis.validation.suites import Rule
 
+_ONCE = Lock()
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
@@ -74,17 +76,18 @@ def _settle(rule: Rule, verdict: Verdict | None) -> Verdict:
 
 
 def _judge_frame(rules: Sequence[Rule], frame: pd.DataFrame) -> dict[str, Verdict]:
-    import great_expectations as gx  # analytics are switched off before: see _batches
+    batches = _batches()  # before the import, since it switches analytics off
+    import great_expectations as gx
 
-    batch = _batches().get_batch(batch_parameters={"dataframe": frame})
+    batch = batches.get_batch(batch_parameters={"dataframe": frame})
     suite = gx.ExpectationSuite(name=rules[0].table, expectations=[_configured(rule) for rule in rules])
     answers = batch.validate(suite, result_format=_COUNTS_ONLY)
     return {str(answer.expectation_config.id): _verdict(answer) for answer in answers.results}
 
 
 def _configured(rule: Rule) -> dict[str, Any]:
-    meta = {"why": rule.why, "fix": rule.fix, "owner": rule.owner}
-    return {"id": rule.id, "type": rule.type, "kwargs": dict(rule.kwargs), "severity": rule.severity, "meta": meta}
+    """The rule as Great Expectations reads it; what only people read stays out, since it is copied many times over."""
+    return {"id": rule.id, "type": rule.type, "kwargs": dict(rule.kwargs), "severity": rule.severity}
 
 
 def _verdict(answer: Any) -> Verdict:
@@ -102,9 +105,20 @@ def _reason(information: Any) -> str:
     return f"Great Expectations could not check it: {texts[0]}" if texts else "Great Expectations returned no counts."
 
 
-@lru_cache(maxsize=1)
+def warm_up() -> None:
+    """Import Great Expectations, which takes seconds, before it is needed: from a thread, while the engine loads."""
+    _batches()
+
+
 def _batches() -> Any:
-    """What frames are handed to: one context for the process, in memory, silent."""
+    """What frames are handed to: one context for the process, made once, whichever thread asks first."""
+    with _ONCE:
+        return _make_batches()
+
+
+@lru_cache(maxsize=1)
+def _make_batches() -> Any:
+    """A context in memory that phones nobody and draws nothing."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig

@@ -97,27 +97,16 @@ def validate(
 
 def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding]:
     """Check every rule: rule id → finding, exactly one a rule."""
-    findings: dict[str, _Finding] = {}
+    reasons = {rule.id: _nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
+    findings = {name: _Finding("not checked", reason=reason) for name, reason in reasons.items() if reason}
+    left = [rule for rule in rules if rule.id not in findings]
     for table in TABLES:
-        own = [rule for rule in rules if rule.table == table]
-        findings |= _check_table(evidence, table, own)
-    if set(findings) != {rule.id for rule in rules} or len(findings) != len(rules):
+        by_row = [rule for rule in left if rule.table == table and rule.measure is None]
+        findings |= _check_rows(evidence, table, by_row)
+    findings |= _check_measures(evidence, [rule for rule in left if rule.measure is not None])
+    if len(findings) != len(rules) or set(findings) != {rule.id for rule in rules}:
         raise AssertionError("a rule has vanished between the suites and the results")
     return findings
-
-
-def _check_table(evidence: Evidence, table: str, rules: Sequence[Rule]) -> dict[str, _Finding]:
-    findings, left = {}, []
-    absence = evidence.absence(table)
-    for rule in rules:
-        reason = _nothing_to_check(rule, absence)
-        if reason:
-            findings[rule.id] = _Finding("not checked", reason=reason)
-        else:
-            left.append(rule)
-    by_row = [rule for rule in left if rule.measure is None]
-    measured = [rule for rule in left if rule.measure is not None]
-    return findings | _check_rows(evidence, table, by_row) | _check_measures(evidence, measured)
 
 
 def _nothing_to_check(rule: Rule, absence: str | None) -> str | None:
@@ -172,7 +161,7 @@ class _Figure:
 
 
 def _check_measures(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding]:
-    """Rules over a figure: the engine computes it, Great Expectations judges it, all of a table in one frame."""
+    """Rules over a figure: the engine computes it, Great Expectations judges it, all of them in one frame."""
     figures = {rule.id: _figure(measure(evidence, rule.table, rule.measure or {})) for rule in rules}
     judged = [rule for rule in rules if isinstance(figures[rule.id], _Figure)]
     verdicts = judge(judged, [_one_row(figures)]) if judged else {}
