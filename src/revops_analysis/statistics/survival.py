@@ -47,6 +47,17 @@ class SurvivalCurve:
         reached = np.flatnonzero(self.frame["survival"].to_numpy() <= 1 - share + 1e-12)
         return float(self.frame["time"].iloc[reached[0]]) if len(reached) else None
 
+    def quantile_interval(self, share: float) -> tuple[float | None, float | None]:
+        """Interval of `quantile(share)`: where the limits of the curve cross 1 − share; None where they never do.
+
+        Source: Brookmeyer & Crowley, Biometrics 38 (1982) 29–41, on the scale of this curve's limits.
+        """
+        level = 1 - share + 1e-12
+        times = self.frame["time"].to_numpy(dtype=float)
+        limits = (np.flatnonzero(self.frame[side].to_numpy() <= level) for side in ("low", "high"))
+        low, high = (float(times[crossed[0]]) if len(crossed) else None for crossed in limits)
+        return low, high
+
     @property
     def median(self) -> float | None:
         """The first time at which half have ended; None if that was not observed."""
