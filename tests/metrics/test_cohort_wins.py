@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from builders import make_definitions, make_snapshot
 
+from builders import make_definitions, make_snapshot
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.statistics.survival import aalen_johansen
 

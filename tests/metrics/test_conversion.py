@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from builders import make_definitions, make_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_definitions, make_snapshot
 from revops_analysis.metrics.conversion import stage_conversion
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.metrics.stages import stage_stays, stage_visits

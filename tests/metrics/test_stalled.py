@@ -6,8 +6,8 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from builders import make_definitions, make_snapshot
 
+from builders import make_definitions, make_snapshot
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.metrics.stalled import stalled_thresholds, with_stall
 

@@ -27,8 +27,8 @@ def created_deals(request: MetricRequest) -> ir.Table:
     deals = headline(snapshot.deals)
     deals = request.cut(deals.filter(within(deals.created_on, request.period)))
     today = ibis.literal(snapshot.as_of)
-    # Won or lost without a day of closing: marked so, with a close date that has not come yet. Not known, so censored.
-    result = ibis.ifelse(deals.closed_on.isnull() | (deals.status == "open"), ibis.null("string"), deals.status)
+    # Marked won or lost with a close date that has not come yet: no day of closing, so still open for this purpose.
+    result = ibis.ifelse(deals.closed_on <= today, deals.status, ibis.null("string"))
     days = ibis.coalesce(deals.closed_on, today).delta(deals.created_on, unit="day")
     age = today.delta(deals.created_on, unit="day")
     horizon = snapshot.definitions.conversion_horizon_days
