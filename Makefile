@@ -49,6 +49,10 @@ validate: setup ## Load the source and check its data [SOURCE=…]
 lab: setup ## Open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
+.PHONY: notebooks
+notebooks: setup ## Store new key figures in the notebooks, after a figure moved on purpose
+	@$(BIN)/python -m revops_analysis.reporting.notebooks
+
 .PHONY: check
 check: setup ## Style, types and the one-way imports
 	@$(BIN)/ruff check .
@@ -70,4 +74,4 @@ lock: ## Resolve requirements.lock again from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove the warehouse and rendered reports; keeps the environment
-	@rm -rf warehouse reports/*/ reports/index.html .hypothesis .mypy_cache .ruff_cache
+	@rm -rf warehouse reports/*/ reports/.locks reports/index.html .hypothesis .mypy_cache .ruff_cache

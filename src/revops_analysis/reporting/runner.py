@@ -73,13 +73,21 @@ def _import_machinery() -> None:
 
 def _run_one(job: Job, folder: Path, server: KernelServer, watch: Watch | None) -> Outcome:
     started = time.monotonic()
+    executed, error = run_to_the_end(job, folder, server, watch)
+    if not error and not (folder / PARTS / f"{job.name}.json").is_file():
+        error = f"it published no key figures: its last cell must call key_figures of Chapter({job.name!r}, …)"
+    return Outcome(job.name, executed, error, time.monotonic() - started)
+
+
+def run_to_the_end(
+    job: Job, folder: Path, server: KernelServer, watch: Watch | None = None
+) -> tuple[NotebookNode, str]:
+    """Run one notebook; return it executed and cleaned, and one sentence on what stopped it (empty: nothing)."""
     prepared = with_sentinel(job.notebook)
     executed, error = _execute(job, prepared, folder, server, watch)
     if not error and not _reached_the_end(executed):
         error = "it ended early, before its last cell (did a cell leave with sys.exit, or did the kernel die?)"
-    if not error and not (folder / PARTS / f"{job.name}.json").is_file():
-        error = f"it published no key figures: its last cell must call key_figures of Chapter({job.name!r}, …)"
-    return Outcome(job.name, clean(executed), error, time.monotonic() - started)
+    return clean(executed), error
 
 
 def _execute(
