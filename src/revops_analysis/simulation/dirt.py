@@ -87,7 +87,7 @@ def soil_deals(opportunities: Columns, history: Columns, known: DealRows, dirt: 
     count, changes = known.deals, len(known.deal)
     late = dirt.rows("late_pricing", count)
     unpriced = late[known.deal] & known.early
-    zero = dirt.rows("extra_zero", changes)
+    zero = dirt.rows("extra_zero", changes, known.small[known.deal])
     zero[known.last] = False
     amount = np.where(zero, history["amount"] * 10, history["amount"])
     won = pc.equal(opportunities["stage"], "Closed Won").to_numpy(zero_copy_only=False)

@@ -33,7 +33,7 @@ from revops_analysis.simulation.words import (
 )
 
 EMEA = 3
-_OPENING = (300, 165, 58)
+_OPENING = (370, 205, 76)
 """Customers of each segment when the process starts, at size 1."""
 _LEAD_TIME = (75, 100, 130)
 """Days before the end of a term at which its renewal deal is made, by segment."""

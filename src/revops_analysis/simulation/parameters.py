@@ -29,7 +29,7 @@ class Parameters:
     # Sellers
     heterogeneity: float = 1.0
     """0 makes sellers, markets and prices alike (scenario `null`)."""
-    skill_sd: float = 0.18
+    skill_sd: float = 0.14
     """Spread of log skill, which multiplies how fast deals advance and divides how fast they die."""
     optimism_sd: float = 0.5
     tenure_years: float = 4.0
@@ -45,10 +45,10 @@ class Parameters:
     """Chance a week, at dirt 1, that a passed close date is left standing."""
 
     # Arrivals
-    outbound_month: float = 50.0
+    outbound_month: float = 51.0
     """New deals a month from outbound in the last year, in all segments."""
     partner_month: float = 22.0
-    leads_month: float = 290.0
+    leads_month: float = 308.0
     """Leads a month, of which about 200 are passed to sales; constant over the years."""
     growth: float = 0.17
     """Growth of outbound and partner arrivals a year."""
@@ -57,10 +57,10 @@ class Parameters:
     """Share of arrivals and pace lost in the last two quarters of history and after (scenario `slump`)."""
     season: tuple[float, ...] = (0.95, 1.02, 1.08, 1.02, 1.04, 1.02, 0.90, 0.82, 1.08, 1.10, 1.07, 0.86)
     """Arrivals by calendar month against the average."""
-    segment_share: tuple[float, ...] = (0.48, 0.36, 0.16)
+    segment_share: tuple[float, ...] = (0.47, 0.35, 0.18)
     enterprise_from: dt.date | None = None
     """Enterprise deals arrive only from this day on (scenario `new_segment`)."""
-    expansions_year: tuple[float, ...] = (0.45, 0.65, 0.9)
+    expansions_year: tuple[float, ...] = (0.50, 0.75, 1.0)
     """Expansion deals a customer a year, by segment."""
     return_share: float = 0.22
     """Share of lost new deals that come back as another deal, 120 to 500 days later."""
@@ -70,7 +70,7 @@ class Parameters:
     """Mean weeks in a stage of a living deal of fair quality."""
     stage_pass: tuple[tuple[tuple[float, ...], ...], ...] = (
         ((0.58, 0.70, 0.76, 0.83, 0.90), (0.56, 0.68, 0.74, 0.81, 0.89), (0.54, 0.66, 0.72, 0.79, 0.88)),
-        ((0.82, 0.84, 0.86, 0.88, 0.92), (0.81, 0.83, 0.85, 0.88, 0.92), (0.80, 0.82, 0.85, 0.88, 0.92)),
+        ((0.76, 0.79, 0.82, 0.86, 0.91), (0.75, 0.78, 0.81, 0.86, 0.91), (0.74, 0.77, 0.81, 0.86, 0.91)),
         ((0.975, 0.97, 0.965, 0.96, 0.965), (0.985, 0.98, 0.98, 0.975, 0.975), (0.99, 0.985, 0.985, 0.985, 0.98)),
     )
     """[type][segment][stage]: chance that such a deal leaves the stage forward and not dead, at average pace."""
@@ -84,7 +84,7 @@ class Parameters:
     """Extra pace of Proposal and Negotiation in the last three weeks of a quarter."""
     after_rush: float = 0.25
     """Lost pace of the same in the first three weeks."""
-    market_sd: float = 0.06
+    market_sd: float = 0.05
     """Spread of the quarter's common log shock to pace, shared by all blocks; carried over by a half."""
     reopen_share: float = 0.02
     slow_stage: float = 1.0
@@ -97,9 +97,9 @@ class Parameters:
     """Before this day deals went from Solution straight to Negotiation (scenario `stage_split`)."""
 
     # Money
-    deal_arr: tuple[float, ...] = (6_900.0, 22_000.0, 72_000.0)
+    deal_arr: tuple[float, ...] = (6_900.0, 21_500.0, 59_000.0)
     """Mean recurring revenue of a new deal by segment, in October 2022."""
-    arr_sd: tuple[float, ...] = (0.42, 0.45, 0.50)
+    arr_sd: tuple[float, ...] = (0.42, 0.45, 0.45)
     """Spread of its logarithm."""
     expansion_ratio: tuple[float, ...] = (0.22, 0.24, 0.26)
     """Mean size of an expansion against what the customer pays."""
@@ -119,8 +119,8 @@ class Parameters:
 
     # Marketing
     touch_share: tuple[tuple[float, ...], ...] = (
-        (0.10, 0.09, 0.16, 0.09, 0.08, 0.15, 0.95, 0.04, 0.00),
-        (0.09, 0.08, 0.13, 0.09, 0.12, 0.13, 0.20, 0.96, 0.00),
+        (0.09, 0.08, 0.14, 0.08, 0.08, 0.12, 0.95, 0.04, 0.00),
+        (0.08, 0.07, 0.11, 0.08, 0.11, 0.12, 0.20, 0.96, 0.00),
         (0.05, 0.06, 0.10, 0.15, 0.12, 0.22, 0.12, 0.06, 0.80),
         (0.18, 0.12, 0.60, 0.25, 0.08, 0.35, 0.30, 0.03, 0.00),
         (0.10, 0.12, 0.15, 0.22, 0.92, 0.30, 0.35, 0.05, 0.00),
@@ -131,7 +131,7 @@ class Parameters:
     """What a touch of the channel adds to a deal's quality (standard deviations)."""
     backup_share: float = 0.30
     """Share of deals that come about even without the channel that brought them."""
-    crm_source_noise: tuple[float, float] = (0.10, 0.16)
+    crm_source_noise: tuple[float, float] = (0.10, 0.30)
     """Share of marketing's deals recorded as outbound, and of outbound deals with an event or ad recorded as such."""
 
     # Contacts

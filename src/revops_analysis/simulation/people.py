@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,8 +119,7 @@ def _with_people(
     started = np.where(turn == 0, opened[seat], ends[seat, np.maximum(turn - 1, 0)])
     before = rng.integers(30, 1400, len(seat)) * ((turn == 0) & (opened[seat] == tl.ZERO))
     left = ends[seat, turn] - 3
-    balanced = rng.permutation(len(seat))  # evenly spread skills: the average company does not depend on the seed
-    quantile = (balanced + 0.5) / len(seat)
+    quantile = _balanced(role[seat] * 10 + segment[seat], rng)
     return Team(
         role,
         segment,
@@ -136,10 +136,18 @@ def _with_people(
     )
 
 
-def _normal_quantile(share: Floats) -> Floats:
-    from scipy.special import ndtri
+def _balanced(group: Ints, rng: np.random.Generator) -> Floats:
+    """Quantiles spread evenly over each group in random order: no team is better than another by the seed alone."""
+    order = np.lexsort((rng.random(len(group)), group))
+    _, first, size = np.unique(group[order], return_index=True, return_counts=True)
+    result = np.empty(len(group))
+    result[order] = (np.arange(len(group)) - np.repeat(first, size) + 0.5) / np.repeat(size, size)
+    return result
 
-    return np.asarray(ndtri(share))
+
+def _normal_quantile(share: Floats) -> Floats:
+    inverse = NormalDist().inv_cdf
+    return np.array([inverse(value) for value in share])  # as many as there are people
 
 
 def pace_of_sellers(parameters: Parameters, team: Team) -> Floats:

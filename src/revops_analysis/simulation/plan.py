@@ -17,7 +17,7 @@ from revops_analysis.simulation.words import BEST_CASE, COMMIT, RENEWAL, SEGMENT
 FIRST_QUARTER = int(tl.quarter_of(np.array([tl.START]))[0])
 LAST_QUARTER = int(tl.quarter_of(np.array([tl.THROUGH]))[0]) + 1
 """Plans reach one quarter beyond history."""
-BOOKINGS_TARGET = (560_000.0, 1_050_000.0, 1_100_000.0)
+BOOKINGS_TARGET = (220_000.0, 560_000.0, 590_000.0)
 """Bookings that the plan asks of each segment in the first quarter of history, at size 1."""
 TARGET_GROWTH = 0.2
 QUARTER_SEASON = (0.94, 1.0, 0.98, 1.08)

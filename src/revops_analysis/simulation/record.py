@@ -27,7 +27,7 @@ from revops_analysis.simulation.words import (
     WON,
 )
 
-COMMIT_BELIEF = (-0.9, 0.75, 2.2)
+COMMIT_BELIEF = (-1.6, 0.46, 1.88)
 """How much a seller must believe in a deal in Negotiation, Proposal and Solution to commit it for the quarter."""
 
 
@@ -68,7 +68,7 @@ def keep_record(book: Book, team: Team, parameters: Parameters, rng: np.random.G
         pushes[rows, age] = pushed
         doubt = belief[rows] + 0.7 * team.optimism[owner[rows, age]] + 0.6 * paths.alive[rows, age]
         fresh = _category(paths.stage[rows, age], close[rows, age], event[rows, age], doubt)
-        looks = moved | pushed | (rng.random(len(rows)) < 0.12) | (fresh == CLOSED)
+        looks = moved | pushed | (rng.random(len(rows)) < 0.3) | (fresh == CLOSED)
         category[rows, age] = np.where(looks, fresh, category[rows, age - 1])
     return Record(close, category, owner, event, pushes)
 
@@ -118,9 +118,7 @@ def _category(stage: NDArray, close: Ints, day: Ints, belief: NDArray) -> NDArra
     """The category that the seller would give: by stage, by whether it closes this quarter, and by belief."""
     this_quarter = close <= tl.quarter_end(day)
     commit = this_quarter & (
-        ((stage == NEGOTIATION) & (belief > -0.9))
-        | ((stage == PROPOSAL) & (belief > 0.75))
-        | ((stage == SOLUTION) & (belief > 2.2))
+        belief > np.select([stage == NEGOTIATION, stage == PROPOSAL, stage == SOLUTION], COMMIT_BELIEF, np.inf)
     )
     best = (this_quarter & (stage >= SOLUTION)) | (stage == NEGOTIATION)
     result = np.where(commit, COMMIT, np.where(best, BEST_CASE, PIPELINE))

@@ -79,7 +79,7 @@ def _during(book: Book, ledger: Ledger, rng: np.random.Generator) -> Touches:
     """Touches while a deal is open; those whose buyer is interested answer more, which no lift has caused."""
     kept = ledger.kept[book.deals.kind[ledger.kept] != RENEWAL]
     stage, alive = book.paths.stage[kept], book.paths.alive[kept]
-    mean = np.where((stage >= 0) & (stage < 5), np.where(alive, 0.22, 0.06), 0.0)
+    mean = np.where((stage >= 0) & (stage < 5), np.where(alive, 0.42, 0.12), 0.0)
     counts = rng.poisson(mean)
     row, age = np.nonzero(counts)
     repeat = counts[row, age]
@@ -107,12 +107,12 @@ def _background(companies: Companies, rng: np.random.Generator) -> Touches:
     """Marketing and calls that lead nowhere in particular: mostly unanswered, on every account."""
     start = np.maximum(companies.created, FIRST_TOUCH)
     span = np.maximum(tl.THROUGH - start, 0)
-    counts = rng.poisson(span / 365.25 * 1.15)
+    counts = rng.poisson(span / 365.25 * 1.75)
     company = np.repeat(np.arange(len(companies)), counts)
     day = start[company] + (rng.random(len(company)) * span[company]).astype(np.int64)
     channel = rng.choice(len(CHANNELS), len(company), p=[0.1, 0.1, 0.08, 0.1, 0.06, 0.34, 0.18, 0.02, 0.02])
     none = np.full(len(company), -1, dtype=np.int64)
-    return Touches(company, none, none, channel, day, rng.random(len(company)) < 0.22)
+    return Touches(company, none, none, channel, day, rng.random(len(company)) < 0.12)
 
 
 def touchpoints_table(
