@@ -29,8 +29,12 @@ account's first month; `cohort` is the quarter of that month, or 'before YYYY-MM
 def customers(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain = "quarter") -> ir.Table:
     """One row a customer: account_id, first_month (number), is_opening, cohort, first_product, account columns.
 
-    `is_opening`: a customer already in the first observed month, so that the true start is not known.
+    `is_opening`: a customer already in the first observed month, so that the true start is not known. Computed once.
     """
+    return revenue.keep(snapshot.con, f"customers {grain}", lambda: _customers(snapshot, revenue, grain))
+
+
+def _customers(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> ir.Table:
     totals = revenue.table.group_by(["account_id", "month"]).aggregate(mrr=_.mrr.sum())
     paying = totals.month.min(where=totals.mrr > 0)
     first = totals.group_by("account_id").aggregate(first_month=ibis.coalesce(paying, totals.month.min()))

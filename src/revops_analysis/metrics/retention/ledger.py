@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from calendar import monthrange
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import ibis
@@ -34,13 +35,21 @@ class RecurringRevenue:
 
     `table`: account_id, product, month (number), mrr, mrr_at_next (the same revenue at the next month's rates; equal
     to mrr at constant rates), both DECIMAL(38, 6), never 0. `first` and `last`: numbers of the first observed and the
-    last complete month. `origin`: the canonical table it comes from.
+    last complete month. `origin`: the canonical table it comes from. `kept`: results that are asked for
+    often.
     """
 
     table: ir.Table
     first: int
     last: int
     origin: str
+    kept: dict[str, ir.Table] = field(default_factory=dict)
+
+    def keep(self, con: Any, name: str, make: Callable[[], ir.Table]) -> ir.Table:
+        """Compute a table once, in the engine of `con`; later calls with the same name return it."""
+        if name not in self.kept:
+            self.kept[name] = con.create_table(ibis.util.gen_name("retention"), make(), temp=True)
+        return self.kept[name]
 
     def months_in(self, period: Period) -> range:
         """Numbers of the observed months whose last day lies in the period; empty where there is none."""

@@ -96,10 +96,11 @@ def account_lines(snapshot: Snapshot, by: Sequence[str] = (), where: Where | Non
 
 
 def _lines(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
-    who = customers(snapshot, revenue)
-    balances = _balances(revenue, moving)
-    joined = balances.join(who, "account_id")
-    return _with_lines(_with_kind(joined, revenue.first), moving)
+    def make() -> ir.Table:
+        joined = _balances(revenue, moving).join(customers(snapshot, revenue), "account_id")
+        return _with_lines(_with_kind(joined, revenue.first), moving)
+
+    return revenue.keep(snapshot.con, f"lines {moving}", make)
 
 
 def _balances(revenue: RecurringRevenue, moving: list[str]) -> ir.Table:

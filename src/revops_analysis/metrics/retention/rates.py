@@ -73,7 +73,14 @@ def retention_rates(
 
 def _pairs(snapshot: Snapshot, revenue: RecurringRevenue, by: Sequence[str], where: Where) -> ir.Table:
     """A row an account (and product, where the cut asks) and month with revenue at m − 12: base, now."""
-    keys = ["account_id", *moving_dimensions(by, where)]
+    moving = moving_dimensions(by, where)
+    pairs = revenue.keep(snapshot.con, f"pairs {moving}", lambda: _unit_pairs(snapshot, revenue, moving))
+    shown = cut(snapshot, pairs, by, where)
+    return shown.select("month", "account_id", "base", "now", *[name for name in by if name != "account_id"])
+
+
+def _unit_pairs(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
+    keys = ["account_id", *moving]
     seen = revenue.table.filter(revenue.table.month >= revenue.first)
     units = seen.group_by([*keys, "month"]).aggregate(mrr=_.mrr.sum()).filter(_.mrr > 0)
     spells = _with_spell(units, keys)
@@ -83,9 +90,7 @@ def _pairs(snapshot: Snapshot, revenue: RecurringRevenue, by: Sequence[str], whe
     counts = ibis.literal(True) if snapshot.definitions.nrr_counts_reactivated else stayed.fill_null(False)
     now = ibis.ifelse(counts, joined.mrr.fill_null(0), 0)
     paired = joined.select(*keys, "month", base=joined.base.cast("float64"), now=now.cast("float64"))
-    with_customer = paired.join(customers(snapshot, revenue), "account_id")
-    shown = cut(snapshot, with_customer, by, where)
-    return shown.select("month", "account_id", "base", "now", *[name for name in by if name != "account_id"])
+    return paired.join(customers(snapshot, revenue), "account_id")
 
 
 def _with_spell(units: ir.Table, keys: list[str]) -> ir.Table:
