@@ -39,6 +39,11 @@ class Database:
         self._backend: Any = None
         self._attached = False
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folder that the engine must be able to reach: that of a DuckDB file."""
+        return () if self._file is None else (self._file.parent,)
+
     def has(self, table: str) -> bool:
         """Whether the database has this table or view."""
         schema, name = _split(table)

@@ -32,7 +32,7 @@ def reader_of(profile: SourceProfile, project: Project) -> Reader:
     """The reader of a profile's inputs; opens the database if it is one."""
     if profile.kind == "database":
         database = Database(profile, project)
-        return Reader(database.has, database.stage)
+        return Reader(database.has, database.stage, database.folders)
     source = FileSource(profile.root_folder(project), f"source {profile.name}")
     return folder_reader(source)
 

@@ -17,8 +17,9 @@ from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.sources import quarantine, rules
+from revops_analysis.sources.convert import convert
 from revops_analysis.sources.inputs import Reader, is_present, reader_of, stage_input
-from revops_analysis.sources.mapping import Part, convert, prepare_part
+from revops_analysis.sources.mapping import Part, prepare_part
 from revops_analysis.sources.profile import SourceProfile
 from revops_analysis.sources.sample import sample_profile
 from revops_analysis.sources.staging import Staging
@@ -87,6 +88,7 @@ def load_source(profile: SourceProfile, project: Project, *, progress: Progress 
         job = _Job(staging, writer, reader, source, definitions, tell)
         if "opportunities" not in job.supplied:
             raise _no_opportunities(source)
+        staging.close_the_outside([*reader.folders, project.warehouse.resolve()])
         rules.create_ledgers(staging)
         quarantine.create_line_ledger(staging)
         tallies = [_load_table(job, name, step, folder) for step, name in enumerate(job.supplied)]
