@@ -110,10 +110,12 @@ def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding
 
 
 def _nothing_to_check(rule: Rule, absence: str | None) -> str | None:
+    """Why the rule cannot look at anything; a rule that judges just that, the absence of rows, always can."""
     if rule.empty_domain:
         return "The definitions name no words for it."
-    judges_absence = rule.measure is not None and rule.measure["kind"] in ("row_count", "quarantined_rows")
-    return None if judges_absence and absence and "is empty" in absence else absence
+    kind = rule.measure["kind"] if rule.measure is not None else ""
+    judges_absence = kind == "row_count" or (kind == "quarantined_rows" and absence and "is empty" in absence)
+    return None if judges_absence else absence
 
 
 def _check_rows(evidence: Evidence, table: str, rules: Sequence[Rule]) -> dict[str, _Finding]:

@@ -85,6 +85,14 @@ def check_measure(schema: TableSchema, call: Mapping[str, Any], where: str) -> N
                 where=where,
                 fix="correct the name",
             )
+    if function is cross_measures.orphans and schema.column(options["column"]).references is None:
+        raise ConfigurationError(
+            "The column refers to no table.",
+            expected=", ".join(column.name for column in schema.columns if column.references),
+            found=str(options["column"]),
+            where=where,
+            fix="name a column that holds the key of a table",
+        )
 
 
 def _options(call: Mapping[str, Any]) -> dict[str, Any]:

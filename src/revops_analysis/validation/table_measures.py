@@ -18,8 +18,8 @@ SHARE_TOLERANCE = 0.000_5  # shares come with up to six decimals; a third is .33
 
 
 def row_count(evidence: Evidence, schema: TableSchema) -> Outcome:
-    """How many rows the table has."""
-    rows = evidence.rows[schema.name]
+    """How many rows the table has; a table that was not supplied has none."""
+    rows = evidence.rows.get(schema.name, 0)
     return Reading(float(rows), f"{rows:,} rows", checked=max(rows, 1), failed=0 if rows else 1)
 
 
