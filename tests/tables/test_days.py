@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import moment
 from revops_analysis.periods import end_of_day_utc
 from revops_analysis.tables.days import business_day, offset_changes
 
@@ -23,7 +24,7 @@ def days_of(moments: list[dt.datetime | None], zone: str) -> list[dt.date | None
 
 @pytest.mark.parametrize("zone", ZONES)
 @settings(max_examples=5, deadline=None, derandomize=True)
-@given(st.lists(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2040, 12, 31)), min_size=20, max_size=100))
+@given(st.lists(st.datetimes(moment("2000-01-01 00:00:00"), moment("2040-12-31 00:00:00")), min_size=20, max_size=100))
 def test_days_agree_with_the_time_zone_database(zone: str, moments: list[dt.datetime]) -> None:
     expected = [moment.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone)).date() for moment in moments]
     assert days_of(moments, zone) == expected
@@ -38,11 +39,11 @@ def test_the_microsecond_before_a_day_ends_still_belongs_to_it(zone: str) -> Non
 
 
 def test_missing_moments_have_no_day() -> None:
-    assert days_of([None, dt.datetime(2026, 7, 1, 3, 59)], "America/New_York") == [None, dt.date(2026, 6, 30)]
+    assert days_of([None, moment("2026-07-01 03:59:00")], "America/New_York") == [None, dt.date(2026, 6, 30)]
 
 
 def test_clock_changes_are_found_to_the_second() -> None:
     changes = dict(offset_changes("America/New_York")[1])
-    assert changes[dt.datetime(2026, 3, 8, 7)] == -4 * 3600
-    assert changes[dt.datetime(2026, 11, 1, 6)] == -5 * 3600
-    assert offset_changes("America/New_York", 2026)[1][-1] == (dt.datetime(2026, 11, 1, 6), -5 * 3600)
+    assert changes[moment("2026-03-08 07:00:00")] == -4 * 3600
+    assert changes[moment("2026-11-01 06:00:00")] == -5 * 3600
+    assert offset_changes("America/New_York", 2026)[1][-1] == (moment("2026-11-01 06:00:00"), -5 * 3600)

@@ -11,6 +11,7 @@ import ibis
 import pandas as pd
 import pytest
 
+from builders import moment
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.tables.schema import TABLES
@@ -192,10 +193,12 @@ def test_states_are_prepared_when_there_is_history(project: Project) -> None:
     with WarehouseWriter(project, "crm") as writer:
         writer.insert(
             "opportunity_history",
-            ibis.memtable({"opportunity_id": ["o1"], "changed_at": [dt.datetime(2026, 1, 1)], "stage": ["Proposal"]}),
+            ibis.memtable(
+                {"opportunity_id": ["o1"], "changed_at": [moment("2026-01-01 00:00:00")], "stage": ["Proposal"]}
+            ),
         )
         info = writer.commit(LoadRecord(THROUGH, ("opportunities", "opportunity_history")))
     store = open_store(info)
     assert STATES in store.con.list_tables(database=store.database)
-    assert store.states.stage_entered_at.to_pyarrow().to_pylist() == [dt.datetime(2026, 1, 1)]
+    assert store.states.stage_entered_at.to_pyarrow().to_pylist() == [moment("2026-01-01")]
     assert info.has_history

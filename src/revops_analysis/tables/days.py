@@ -45,7 +45,7 @@ class AsOf:
 
     def any_day(self) -> AsOf:
         """Return a stand-in for any day, whose literals occur nowhere else."""
-        return replace(self, day=dt.date(9876, 5, 4), end=dt.datetime(9876, 5, 5, 4, 3, 2))
+        return replace(self, day=dt.date(9876, 5, 4), end=dt.datetime.combine(dt.date(9876, 5, 5), dt.time(4, 3, 2)))
 
     def literals(self) -> tuple[ir.Value, ir.Value]:
         """Return the day and its end as the expressions below write them."""

@@ -61,16 +61,21 @@ class Store:
         """
         full = f"{name}_{at.day:%Y%m%d}"
         if full not in self._kept:
-            anyday = at.any_day()
-            if (name, anyday) not in self._compiled:
-                self._compiled[name, anyday] = str(self.con.compile(build(anyday)))
-            text = self._compiled[name, anyday]
-            for stand_in, literal in zip(anyday.literals(), at.literals(), strict=True):
-                text = text.replace(self._written(stand_in), self._written(literal))
+            text = self._text_for(name, at, build)
             place = "kept_" + re.sub(r"\W+", "_", full)
             self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
             self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
         return self._kept[full]
+
+    def _text_for(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> str:
+        """Return the engine's text of `build(at)`, from the text for any day where that can be told apart."""
+        anyday = at.any_day()
+        if (name, anyday) not in self._compiled:
+            self._compiled[name, anyday] = str(self.con.compile(build(anyday)))
+        text = self._compiled[name, anyday]
+        for stand_in, literal in zip(anyday.literals(), at.literals(), strict=True):
+            text = text.replace(self._written(stand_in), self._written(literal))
+        return text if str(anyday.day.year) not in text else str(self.con.compile(build(at)))
 
     def _written(self, literal: Any) -> str:
         """Return a literal as the engine's SQL writes it."""
