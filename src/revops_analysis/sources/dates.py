@@ -188,8 +188,10 @@ def read_text(value: str, kind: str, style: DateStyle, zones: tuple[str, str]) -
     half_day = f"regexp_matches({text}, '[AaPp][Mm]$')"
     clock = "['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p']"
     wall = f"CASE WHEN {half_day} THEN try_strptime({text}, {clock}) ELSE try_cast({text} AS TIMESTAMP) END"
+    # The engine reads a zone only behind seconds.
+    whole = f"regexp_replace({text}, '([ T]\\d{{1,2}}:\\d\\d)(\\s*[A-Za-z+-])', '\\1:00\\2')"
     instant = (
-        f"CASE WHEN regexp_matches({text}, {literal(_ZONED)}) THEN timezone('UTC', try_cast({text} AS TIMESTAMPTZ)) "
+        f"CASE WHEN regexp_matches({text}, {literal(_ZONED)}) THEN timezone('UTC', try_cast({whole} AS TIMESTAMPTZ)) "
         f"WHEN NOT contains({text}, ':') THEN {begin_of_day(wall, business)} ELSE {to_utc(wall, zone)} END"
     )
     if kind == "timestamp":
