@@ -194,7 +194,8 @@ def _print_metric(result: MetricResult, workspace: Workspace, period: str, outpu
         figures = KeyFigures(facts_of(workspace, asked), collect_rows(result, asked))
         print(dump_json(figures.as_json(f"metric {result.metric.name}")), end="")
     elif output is Format.csv:
-        _print_data(frame, output)
+        units = dict.fromkeys(("value", "low", "high"), result.metric.unit)
+        _print_data(frame, output, units)
     else:
         _print_figures(frame, str(workspace.definitions.reporting_currency))
 
@@ -208,7 +209,7 @@ def _print_figures(frame: pd.DataFrame, currency: str) -> None:
     _print_frame(shown.drop(columns=["unit"]).dropna(axis="columns", how="all"), "")
 
 
-def _print_data(frame: pd.DataFrame, output: Format) -> None:
+def _print_data(frame: pd.DataFrame, output: Format, units: dict[str, str] | None = None) -> None:
     from revops_analysis.reporting.exports import to_csv
     from revops_analysis.reporting.key_figures import dump_json
 
@@ -216,7 +217,7 @@ def _print_data(frame: pd.DataFrame, output: Format) -> None:
         rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
         print(dump_json({"rows": rows}), end="")
     else:
-        print(to_csv(frame), end="")
+        print(to_csv(frame, units), end="")
 
 
 def _print_gate(result: GateResult) -> None:

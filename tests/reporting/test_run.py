@@ -47,14 +47,8 @@ def _gate(failing: str = "") -> GateResult:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Answers for the gate, which has tests of its own and needs four seconds to be imported."""
-    import sys
-    import types
-
     from revops_analysis.validation import gate as module
 
-    stub = types.ModuleType("revops_analysis.reporting.gate_page")
-    stub.render_gate = lambda r: "<p>gate</p>"
-    monkeypatch.setitem(sys.modules, "revops_analysis.reporting.gate_page", stub)
     answer = {"failing": ""}
     monkeypatch.setattr(module, "validate", lambda *_: _gate(answer["failing"]))
     return answer

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from numbers import Integral
 from typing import Any
 
 NOTHING = "–"
@@ -91,7 +92,7 @@ def _is_flag(value: Any) -> bool:
 
 
 def _format_number(value: Any, unit: str, decimals: int) -> str:
-    if unit == "" and isinstance(value, int):
+    if unit == "" and isinstance(value, Integral):
         decimals = 0
     if isinstance(value, float) and math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"

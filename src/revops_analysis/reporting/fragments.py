@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def render_table(frame: pd.DataFrame, spec: TableSpec) -> str:
 def _cells(values: Sequence[Any], units: Sequence[str], reasons: Sequence[str]) -> list[Cell]:
     numeric = any(is_number(value) for value in values) or any(unit in NUMERIC_UNITS for unit in units)
     uniform = len(set(units)) == 1
-    whole = all(isinstance(value, int) or is_missing(value) or not is_number(value) for value in values)
+    whole = all(isinstance(value, Integral) or is_missing(value) or not is_number(value) for value in values)
     decimals = (0 if units[0] == "" and whole else decimals_for(units[0], values)) if uniform and values else None
     cells = []
     for value, unit, why in zip(values, units, reasons, strict=True):
