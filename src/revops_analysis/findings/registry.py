@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
     from revops_analysis.tables.snapshot import Snapshot
+    from revops_analysis.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,20 @@ def detect(snapshot: Snapshot, period: Period, playbook: Playbook, chapter: str 
     found = [finding for answer in answers.values() if not isinstance(answer, NotAssessed) for finding in answer]
     looked = tuple(name for name, answer in answers.items() if not isinstance(answer, NotAssessed))
     return Detection(tuple(rank(found)), pd.DataFrame(silent, columns=["detector", "chapter", "reason"]), looked)
+
+
+def find_problems(workspace: Workspace, period: str | Period | None = None, chapter: str | None = None) -> Detection:
+    """Ask the detectors of a chapter, or all of them, with the playbook of the workspace's project.
+
+    `period` is by default the quarter that contains the as-of date. What notebooks call:
+    `chapter.findings(find_problems(ws, period, "pipeline_health").findings)`.
+    """
+    from revops_analysis.findings.playbook import load_playbook
+    from revops_analysis.periods import parse_period, period_containing
+
+    calendar = workspace.definitions.fiscal_calendar
+    if period is None:
+        span = period_containing(workspace.as_of, calendar)
+    else:
+        span = parse_period(period, calendar) if isinstance(period, str) else period
+    return detect(workspace, span, load_playbook(workspace.project.params / "playbook.yml"), chapter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import ibis
 import ibis.expr.types as ir
@@ -21,6 +22,7 @@ MINIMUM_STAYS = 20
 """Fewer stays of won deals than this give no threshold: the 90% point of a handful is their maximum."""
 
 _SEGMENT = "opportunities.segment"
+_KNOWN: WeakKeyDictionary[Snapshot, StalledThresholds] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,14 @@ def stalled_thresholds(snapshot: Snapshot) -> StalledThresholds:
     """The q-quantile of the days that deals won by the as-of date stayed in each stage, by stage and segment.
 
     Headline deals; each unbroken stay counts. Segments are told apart only where the definitions allow the column to
-    serve for past dates (`allowed_current_columns`). Source: METRICS, stalled.
+    serve for past dates (`allowed_current_columns`). Source: METRICS, stalled. Computed once a snapshot.
     """
+    if snapshot not in _KNOWN:
+        _KNOWN[snapshot] = _measure(snapshot)
+    return _KNOWN[snapshot]
+
+
+def _measure(snapshot: Snapshot) -> StalledThresholds:
     definitions = snapshot.definitions
     share = definitions.stalled_quantile
     by_segment = _SEGMENT in definitions.allowed_current_columns

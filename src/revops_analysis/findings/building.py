@@ -1,0 +1,93 @@
+"""What detectors share: reading one figure, and putting a finding together with its playbook text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pandas as pd
+from scipy.stats import norm
+
+from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.registry import Question
+from revops_analysis.findings.words import cut_id
+from revops_analysis.metrics.registry import MetricResult
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value of a metric: `value`, `low`, `high` are None where they cannot be computed, and `reason` says why."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How bad, how sure and how much: what turns a sentence into a ranked finding."""
+
+    severity: Severity
+    confidence: float
+    money: float | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which detector found it, in which cut, and where the detail is shown."""
+
+    detector: str
+    place: Place
+    dims: tuple[tuple[str, object], ...] = ()
+
+
+def figure(result: MetricResult) -> Figure:
+    """The only row of a metric asked without a cut."""
+    row = result.frame.iloc[0]
+    numbers = {name: None if pd.isna(row[name]) else float(row[name]) for name in ("value", "low", "high")}
+    return Figure(**numbers, n=0 if pd.isna(row["n"]) else int(row["n"]), reason=row["reason"])
+
+
+def build(
+    question: Question,
+    subject: Subject,
+    what: str,
+    facts: Mapping[str, object],
+    judged: tuple[Evidence, Judgement],
+) -> Finding:
+    """A finding with the owner and the fix of the playbook, the facts filled in."""
+    evidence, judgement = judged
+    play = question.playbook.plays[subject.detector]
+    money = None if judgement.money is None else Decimal(repr(max(judgement.money, 0.0)))
+    return Finding(
+        id=cut_id(subject.detector, dict(subject.dims)),
+        what=what,
+        evidence=evidence,
+        money=money,
+        currency=None if money is None else question.currency,
+        confidence=round(judgement.confidence, 4),
+        severity=judgement.severity,
+        owner=play.owner,
+        proposed_fix=play.proposal(facts),
+        place=subject.place,
+    )
+
+
+MOST = 0.999
+"""The highest confidence a statistical finding is given: models of chance are never that exact in their tails."""
+
+
+def chance_above(value: float, low: float | None, high: float | None, limit: float) -> float:
+    """How likely the true value lies above `limit`, when its 95% interval is read as a normal one.
+
+    Never more than `MOST`. Without an interval nothing is known beyond the value itself: one half.
+
+    >>> round(chance_above(2.0, 1.0, 3.0, 1.0), 3), chance_above(2.0, None, None, 1.0)
+    (0.975, 0.5)
+    """
+    if low is None or high is None or high <= low:
+        return 0.5
+    return min(MOST, float(norm.cdf((value - limit) / ((high - low) / (2 * norm.ppf(0.975))))))

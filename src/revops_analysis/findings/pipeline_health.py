@@ -1,0 +1,107 @@
+"""Detectors of the state of the pipeline: overdue deals, stalled deals, and few large ones."""
+
+from __future__ import annotations
+
+from revops_analysis.findings.building import Judgement, Subject, build, figure
+from revops_analysis.findings.finding import Evidence, Place, Severity
+from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
+from revops_analysis.findings.words import money, share
+
+CHAPTER = "pipeline_health"
+
+STALLED_SHARE = 0.1
+"""Share of the open pipeline that has stalled, from which on it is a warning rather than a note."""
+
+LARGEST_SHARE = 0.1
+"""Share of the open pipeline in one deal from which on the pipeline counts as concentrated."""
+
+TEN_LARGEST_SHARE = 0.5
+"""Share of the open pipeline in its ten largest deals from which on it counts as concentrated."""
+
+MINIMUM_DEALS = 20
+"""Fewer open deals than this are always concentrated in ten: nothing is said."""
+
+
+@detector("overdue_pipeline", CHAPTER, facts=("n", "amount", "share"))
+def overdue_pipeline(question: Question) -> Answer:
+    """Open pipeline whose close date has passed, when it is more than the threshold of the definitions."""
+    whole, late = figure(question.metric("open_pipeline")), figure(question.metric("overdue_pipeline"))
+    if whole.value is None or late.value is None:
+        return NotAssessed(str(whole.reason or late.reason))
+    limit = question.snapshot.definitions.thresholds.overdue_share
+    if whole.value <= 0 or late.value / whole.value <= limit:
+        return []
+    part = late.value / whole.value
+    facts = {"n": late.n, "amount": money(late.value, question.currency), "share": share(part)}
+    what = (
+        f"{late.n:,} open deals worth {facts['amount']} are past their close date: {facts['share']} of the open "
+        f"pipeline, where {share(limit)} is the limit."
+    )
+    severity: Severity = "critical" if part > 2 * limit else "warning"
+    judged = (Evidence(late.n, part, "rate"), Judgement(severity, 1.0, late.value))
+    return [build(question, Subject("overdue_pipeline", Place(CHAPTER, "ageing")), what, facts, judged)]
+
+
+@detector("stalled_deals", CHAPTER, facts=("n", "amount", "share", "stage", "stage_amount"))
+def stalled_deals(question: Question) -> Answer:
+    """Open deals that have been in their stage longer than most deals that were won (the stalled quantile)."""
+    stalled, whole = figure(question.metric("stalled_pipeline")), figure(question.metric("open_pipeline"))
+    if stalled.value is None or whole.value is None:
+        return NotAssessed(str(stalled.reason or whole.reason))
+    if not _has_thresholds(question):
+        return NotAssessed("too few deals were won to say how long a stage usually takes")
+    if stalled.value <= 0:
+        return []
+    by_stage = question.metric("stalled_pipeline", by=["stage"]).frame.sort_values(
+        ["value", "stage"], ascending=[False, True]
+    )
+    part, quantile = stalled.value / whole.value, question.snapshot.definitions.stalled_quantile
+    facts = {
+        "n": stalled.n,
+        "amount": money(stalled.value, question.currency),
+        "share": share(part),
+        "stage": by_stage["stage"].iloc[0],
+        "stage_amount": money(by_stage["value"].iloc[0], question.currency),
+    }
+    what = (
+        f"{stalled.n:,} open deals worth {facts['amount']}, {facts['share']} of the open pipeline, have been in their "
+        f"stage longer than {quantile:.0%} of the deals that were won."
+    )
+    severity: Severity = "warning" if part >= STALLED_SHARE else "info"
+    # That the deals are this old is certain. That it is a problem is as sure as the quantile: so many wins were faster.
+    judged = (Evidence(stalled.n, part, "rate"), Judgement(severity, quantile, stalled.value))
+    return [build(question, Subject("stalled_deals", Place(CHAPTER, "ageing")), what, facts, judged)]
+
+
+def _has_thresholds(question: Question) -> bool:
+    from revops_analysis.metrics.stalled import stalled_thresholds
+
+    return bool(stalled_thresholds(question.snapshot).frame["threshold_days"].notna().any())
+
+
+@detector("pipeline_concentration", CHAPTER, facts=("n", "amount", "share", "largest", "largest_share"))
+def pipeline_concentration(question: Question) -> Answer:
+    """One deal that is a tenth of the open pipeline or more, or ten that are half of it."""
+    whole = figure(question.metric("open_pipeline"))
+    tops = question.metric("concentration").frame.set_index("top")
+    if whole.value is None or tops["value"].isna().any():
+        return NotAssessed(str(whole.reason or tops["reason"].iloc[0]))
+    if whole.n < MINIMUM_DEALS:
+        return NotAssessed(f"{whole.n} open deals are too few to speak of concentration ({MINIMUM_DEALS} are needed)")
+    shares = tops["value"].astype(float).to_dict()
+    one, ten = shares["1"], shares["10"]
+    if one < LARGEST_SHARE and ten < TEN_LARGEST_SHARE:
+        return []
+    facts = {
+        "n": 10,
+        "amount": money(ten * whole.value, question.currency),
+        "share": share(ten),
+        "largest": money(one * whole.value, question.currency),
+        "largest_share": share(one),
+    }
+    what = (
+        f"The ten largest of {whole.n:,} open deals are worth {facts['amount']}, {facts['share']} of the open "
+        f"pipeline; the largest alone is {facts['largest']}, {facts['largest_share']}."
+    )
+    judged = (Evidence(whole.n, ten, "rate"), Judgement("warning", 1.0, one * whole.value))
+    return [build(question, Subject("pipeline_concentration", Place(CHAPTER, "concentration")), what, facts, judged)]

@@ -1,0 +1,97 @@
+"""Detector of falling net revenue retention: twelve months to now against twelve months to a year earlier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from scipy.stats import norm
+
+from revops_analysis.findings.building import MOST, Judgement, Subject, build
+from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
+from revops_analysis.findings.words import cut_name, money, share
+from revops_analysis.periods import same_period_last_year
+
+CHAPTER = "cohort_nrr"
+
+FALSE_DISCOVERY = 0.05
+"""Share of false alarms that is accepted among the declines reported."""
+
+
+@detector("nrr_decline", CHAPTER, facts=("cut", "since", "rate", "rate_before", "amount"))
+def nrr_decline(question: Question) -> Answer:
+    """Net revenue retention that fell within a year, in the whole company or in a segment.
+
+    The two rates stand on different twelve months and mostly the same accounts; their intervals are treated as
+    independent. False discovery is controlled over all cuts.
+    """
+    from revops_analysis.statistics.false_discovery import benjamini_hochberg
+
+    compared = pd.concat([_compare(question, []), _compare(question, ["segment"])], ignore_index=True)
+    known = compared.dropna(subset=["p_value"]).reset_index(drop=True)
+    if known.empty:
+        reasons = compared["reason"].dropna()
+        return NotAssessed(str(reasons.iloc[0]) if len(reasons) else "no interval for either year")
+    known["p_adjusted"] = benjamini_hochberg(known["p_value"].to_numpy())
+    fallen = known[(known["difference"] < 0) & (known["p_adjusted"] <= FALSE_DISCOVERY)]
+    return [_finding(question, row) for row in fallen.to_dict("records")]
+
+
+def _compare(question: Question, by: list[str]) -> pd.DataFrame:
+    """A row a cut: rates now and a year before, their difference with interval and p-value, revenue then."""
+    earlier = same_period_last_year(question.period, question.snapshot.definitions.fiscal_calendar)
+    columns = [*by, "value", "low", "high", "n", "reason"]
+    now = question.metric("nrr", by=by).frame[columns]
+    then = question.metric("nrr", earlier, by=by).frame[[*by, "value", "low", "high", "reason"]]
+    base = question.metric("mrr", earlier, by=by).frame[[*by, "value"]].rename(columns={"value": "mrr_before"})
+    if by:
+        both = now.merge(then, on=by, suffixes=("", "_before")).merge(base, on=by)
+    else:
+        both = now.join(then, rsuffix="_before").join(base)
+    errors = [
+        (both[f"high{side}"] - both[f"low{side}"]).astype(float) / (2 * norm.ppf(0.975)) for side in ("", "_before")
+    ]
+    spread = (errors[0] ** 2 + errors[1] ** 2) ** 0.5
+    difference = (both["value"] - both["value_before"]).astype(float)
+    z = difference / spread.where(spread > 0)
+    half = norm.ppf(0.975) * spread
+    reason = both["reason"].where(both["reason"].notna(), both["reason_before"])
+    label = both[by[0]].astype(object) if by else pd.Series([None] * len(both), dtype=object)
+    return both.drop(columns=by).assign(
+        dimension=by[0] if by else None,
+        label=label.where(label.notna(), None),
+        reason=reason,
+        difference=difference,
+        difference_low=difference - half,
+        difference_high=difference + half,
+        p_value=2 * norm.sf(z.abs()),
+    )
+
+
+def _finding(question: Question, row: dict[Any, Any]) -> Finding:
+    dims = () if row["dimension"] is None else ((row["dimension"], row["label"]),)
+    yearly = -row["difference"] * row["mrr_before"] * 12
+    earlier = same_period_last_year(question.period, question.snapshot.definitions.fiscal_calendar)
+    facts = {
+        "cut": cut_name(dict(dims)),
+        "since": earlier.label,
+        "rate": share(row["value"]),
+        "rate_before": share(row["value_before"]),
+        "amount": money(yearly, question.currency),
+    }
+    what = (
+        f"Net revenue retention of {facts['cut']} fell to {facts['rate']} in {question.period.label} from "
+        f"{facts['rate_before']} in {earlier.label}; on the revenue of then, that is {facts['amount']} a year."
+    )
+    evidence = Evidence(
+        int(row["n"]),
+        row["difference"],
+        "rate",
+        row["difference_low"],
+        row["difference_high"],
+        float(row["p_adjusted"]),
+    )
+    severity: Severity = "critical" if row["value"] < 1 and not dims else "warning"
+    judged = (evidence, Judgement(severity, min(MOST, 1 - float(row["p_adjusted"])), yearly))
+    return build(question, Subject("nrr_decline", Place(CHAPTER, "retention over time"), dims), what, facts, judged)
