@@ -305,10 +305,11 @@ def test_a_period_sums_its_months_and_keeps_the_order_of_a_waterfall() -> None:
     assert period_movements(company(history, "2025-06-15"), "2025-Q2").months == ("2025-04", "2025-05")
 
 
-def test_a_period_without_a_known_month_is_refused_and_says_what_is_known() -> None:
+def test_a_period_without_a_known_month_is_empty_and_says_what_is_known() -> None:
     snapshot = company([term("a", "2025-01-01", None, 100)], "2025-03-31")
-    with pytest.raises(DataRefusedError, match="known from 2025-01 to 2025-03"):
-        period_movements(snapshot, "2024-Q4")
+    result = period_movements(snapshot, "2024-Q4")
+    assert result.frame.empty
+    assert "known from 2025-01 to 2025-03" in str(result.reason)
 
 
 def test_without_any_revenue_the_repair_is_named() -> None:

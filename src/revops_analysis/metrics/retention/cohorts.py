@@ -12,7 +12,7 @@ import pandas as pd
 from ibis import _
 
 from revops_analysis.metrics.retention.customers import ACCOUNT_COLUMNS, CohortGrain, cohort_label, customers, cut
-from revops_analysis.metrics.retention.ledger import RecurringRevenue, month_end, require_revenue
+from revops_analysis.metrics.retention.ledger import RecurringRevenue, missing_reason, month_end, require_revenue
 from revops_analysis.metrics.retention.rates import MEASURES, rates_of
 from revops_analysis.metrics.where import Where, check_names, parse_where
 
@@ -33,12 +33,13 @@ class CohortTriangle:
     `frame`, a row a cohort, age and measure: cohort, entered_from and entered_to (last days of the first and last
     month of entry), the cut's columns, age_months, measure (nrr, grr, logo), value, low, high, n (accounts), base_mrr
     (their first month's revenue, reporting currency), matures_on (last day of the month from which on the cell is
-    complete) and reason. An immature cell has no value.
+    complete) and reason. An immature cell has no value. The result's `reason`: why the frame is empty.
     """
 
     frame: pd.DataFrame
     by: tuple[str, ...]
     grain: CohortGrain
+    reason: str | None = None
 
     def grid(self, measure: str = "nrr") -> pd.DataFrame:
         """One measure as a grid: a row a cohort in order of entry, a column an age in months; NaN where immature."""
@@ -58,12 +59,15 @@ def cohort_triangle(
 
     `by` and `where` take the account's columns and `first_product`, frozen at entry. Columns without history are
     refused unless the definitions allow them. Intervals as in `retention_rates`.
-    Raises DataRefusedError without recurring revenue.
+    Without recurring revenue the result is empty, with the reason.
     """
     condition = parse_where(where)
     check_names([*by, *condition.columns], FROZEN, "attribute of a cohort", "cohort_triangle")
     named = [f"accounts.{name}" for name in ACCOUNT_COLUMNS if name in {*by, *condition.columns}]
     snapshot.require_dated(named, "a cohort's attribute")
+    missing = missing_reason(snapshot)
+    if missing:
+        return CohortTriangle(pd.DataFrame(columns=_columns(by)), tuple(by), grain, missing)
     revenue = require_revenue(snapshot)
     members = _members(snapshot, revenue, grain, by, condition)
     step = AGE_STEP[grain]
@@ -73,7 +77,12 @@ def cohort_triangle(
     frame = _triangle(members.to_pandas(), history.to_pandas(), ages, list(by), (entries, revenue.last))
     for place, name in enumerate(("entered_from", "entered_to")):
         frame.insert(1 + place, name, [month_end(entries[cohort][place]) for cohort in frame["cohort"]])
-    return CohortTriangle(frame, tuple(by), grain)
+    return CohortTriangle(frame[_columns(by)], tuple(by), grain)
+
+
+def _columns(by: Sequence[str]) -> list[str]:
+    entry, cell = ["cohort", "entered_from", "entered_to"], ["age_months", "matures_on", "measure"]
+    return [*entry, *by, *cell, "value", "low", "high", "reason", "n", "base_mrr"]
 
 
 def _members(

@@ -15,6 +15,7 @@ from ibis import _
 from revops_analysis.metrics.retention.customers import customers, cut, moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
     RecurringRevenue,
+    missing_reason,
     month_end,
     month_label,
     require_revenue,
@@ -39,11 +40,12 @@ class RetentionRates:
 
     `frame`, a row a month, cell and measure: month (YYYY-MM), month_end, the cut's columns, measure (nrr, grr, logo),
     value, low, high (shares; 95% interval), n (accounts with revenue twelve months before), base_mrr (their revenue
-    then, float64, reporting currency) and reason (where value is null).
+    then, float64, reporting currency) and reason (where value is null). `reason`: why the frame is empty.
     """
 
     frame: pd.DataFrame
     by: tuple[str, ...]
+    reason: str | None = None
 
 
 def retention_rates(
@@ -59,16 +61,22 @@ def retention_rates(
     unless `nrr_counts_reactivated` is off. Under monthly rates each month has its own rates, so NRR includes them.
 
     NRR and GRR: bootstrap over accounts. Logo: Wilson. A month whose base lies before the first observed month is null,
-    with the reason. Raises DataRefusedError without recurring revenue.
+    with the reason. Without recurring revenue, or with less than thirteen months of it, the result is empty, with the
+    reason.
     """
     condition = parse_where(where)
+    missing = missing_reason(snapshot)
+    if missing:
+        return RetentionRates(_empty(list(by)), tuple(by), missing)
     revenue = require_revenue(snapshot)
     wanted = list(range(revenue.first + YEAR, revenue.last + 1)) if months is None else list(months)
+    if not wanted:
+        known = f"recurring revenue is known from {month_label(revenue.first)} to {month_label(revenue.last)}"
+        return RetentionRates(_empty(list(by)), tuple(by), f"twelve months apart are needed; {known}")
     pairs = _pairs(snapshot, revenue, by, condition)
-    accounts = pairs.filter(pairs.month.isin(wanted)).to_pandas() if wanted else pd.DataFrame()
+    accounts = pairs.filter(pairs.month.isin(wanted)).to_pandas()
     parts = [_month(accounts, number, list(by), revenue) for number in wanted]
-    frame = pd.concat(parts, ignore_index=True) if parts else _empty(list(by))
-    return RetentionRates(frame, tuple(by))
+    return RetentionRates(pd.concat(parts, ignore_index=True), tuple(by))
 
 
 def _pairs(snapshot: Snapshot, revenue: RecurringRevenue, by: Sequence[str], where: Where) -> ir.Table:
@@ -102,9 +110,9 @@ def _with_spell(units: ir.Table, keys: list[str]) -> ir.Table:
 
 def _month(accounts: pd.DataFrame, number: int, by: list[str], revenue: RecurringRevenue) -> pd.DataFrame:
     rows = accounts[accounts["month"] == number] if len(accounts) else pd.DataFrame(columns=["base", "now", *by])
-    groups = list(rows.groupby(by, dropna=False, sort=True)) if by and len(rows) else [((), rows)]
+    grouping = rows.groupby(by, dropna=False, sort=True) if by and len(rows) else [((), rows)]
     found = []
-    for label, group in groups:
+    for label, group in grouping:
         names = dict(zip(by, label, strict=True)) if label else dict.fromkeys(by)
         reason = _no_base(number, revenue)
         found += [{**names, **row} for row in rates_of(group["base"], group["now"], reason)]

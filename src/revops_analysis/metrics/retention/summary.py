@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from revops_analysis.errors import DataRefusedError
-from revops_analysis.metrics.retention.ledger import RecurringRevenue, month_label, require_revenue
+from revops_analysis.metrics.retention.ledger import RecurringRevenue, missing_reason, month_label, require_revenue
 from revops_analysis.metrics.retention.movements import LINES, mrr_movements
 from revops_analysis.metrics.where import Where
 from revops_analysis.periods import Period, parse_period
@@ -26,7 +25,7 @@ class PeriodMovements:
 
     `frame`: the cut's columns, line (ordered as `ORDER`), cents (int64), value (float64, in `currency`) and n: for a
     movement the number of account-months that had it, for opening and closing the paying accounts. `months`: first and
-    last month counted, as YYYY-MM.
+    last month counted, as YYYY-MM. `reason`: why there is nothing, and what is known instead; then `frame` is empty.
     """
 
     frame: pd.DataFrame
@@ -34,6 +33,7 @@ class PeriodMovements:
     period: str
     months: tuple[str, str]
     currency: str
+    reason: str | None = None
 
 
 def period_movements(
@@ -44,19 +44,17 @@ def period_movements(
     Opening is that of the first month, closing that of the last, so opening + lines = closing to the cent in every
     cell. An account that leaves in July and returns in September counts in churn and in reactivation.
 
-    Raises DataRefusedError without recurring revenue, or when no complete month of the period is known.
+    Without recurring revenue, or where no complete month of the period is known, the result is empty, with the reason.
     """
     calendar = snapshot.definitions.fiscal_calendar
     span = parse_period(period, calendar) if isinstance(period, str) else period
+    missing = missing_reason(snapshot)
+    if missing:
+        return _nothing(snapshot, span, by, missing)
     revenue = require_revenue(snapshot)
     months = revenue.months_in(span)
     if not months:
-        raise DataRefusedError(
-            f"No month of recurring revenue to show in {span.label}.",
-            expected=f"a period with a month from {month_label(revenue.first)} to {month_label(revenue.last)}",
-            found=no_month(revenue, span),
-            fix="ask for another period, or for a later as-of date",
-        )
+        return _nothing(snapshot, span, by, no_month(revenue, span))
     first, last = month_label(months[0]), month_label(months[-1])
     frame = mrr_movements(snapshot, by, where).frame
     inside = frame[frame["month"].between(first, last)]
@@ -70,6 +68,12 @@ def period_movements(
     tidy = summed.reset_index()
     tidy.insert(len(keys) + 1, "value", tidy["cents"] / 100)
     return PeriodMovements(tidy, tuple(by), span.label, (first, last), snapshot.definitions.reporting_currency)
+
+
+def _nothing(snapshot: Snapshot, span: Period, by: Sequence[str], reason: str) -> PeriodMovements:
+    frame = pd.DataFrame(columns=[*by, "line", "value", "cents", "n"])
+    currency = snapshot.definitions.reporting_currency
+    return PeriodMovements(frame, tuple(by), span.label, ("", ""), currency, reason)
 
 
 def no_month(revenue: RecurringRevenue, period: Period) -> str:
