@@ -170,6 +170,6 @@ def test_refused_data_end_with_3_and_name_the_page(revops: Revops, project: Proj
         assert not (tmp_path / "tiny" / "tiny").exists()
         checked = revops("validate", "tiny", "--out", str(tmp_path), home=project.root)
         assert checked.returncode == 3
-        assert "Rules that failed" in checked.stdout
+        assert "critical failed" in checked.stdout
     finally:
         load_deals(project)

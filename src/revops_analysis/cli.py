@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from revops_analysis.errors import ConfigurationError, RevopsError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.validation.result import GateResult
@@ -209,7 +211,7 @@ def _print_figures(frame: pd.DataFrame, currency: str) -> None:
     _print_frame(shown.drop(columns=["unit"]).dropna(axis="columns", how="all"), "")
 
 
-def _print_data(frame: pd.DataFrame, output: Format, units: dict[str, str] | None = None) -> None:
+def _print_data(frame: pd.DataFrame, output: Format, units: Mapping[str, str] | None = None) -> None:
     from revops_analysis.reporting.exports import to_csv
     from revops_analysis.reporting.key_figures import dump_json
 
@@ -221,12 +223,11 @@ def _print_data(frame: pd.DataFrame, output: Format, units: dict[str, str] | Non
 
 
 def _print_gate(result: GateResult) -> None:
+    from revops_analysis.reporting.gate_page import gate_table
+
     counts = result.counts
-    failed = result.results[result.results["status"].isin(["failed", "error"])]
-    if len(failed):
-        shown = failed[["severity", "table", "rule", "failed", "first_keys", "owner", "repair"]].copy()
-        shown["first_keys"] = [", ".join(map(str, keys)) for keys in shown["first_keys"]]
-        _print_frame(shown, "Rules that failed")
+    if counts["critical"] or counts["warnings"]:
+        _print_table(gate_table(result))
     print(
         f"{counts['rules']} rules: {counts['passed']} passed, {counts['critical']} critical failed, "
         f"{counts['warnings']} warnings, {counts['not_checked']} not checked."
@@ -235,7 +236,6 @@ def _print_gate(result: GateResult) -> None:
 
 def _print_frame(frame: pd.DataFrame, title: str) -> None:
     """A frame as a table on stdout; what comes from data is text, never mark-up."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -248,8 +248,14 @@ def _print_frame(frame: pd.DataFrame, title: str) -> None:
     columns = [[Text(format_value(value)) for value in frame[name]] for name in frame.columns]
     for cells in zip(*columns, strict=True):
         table.add_row(*cells)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width).print(table)
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    """A table on stdout; wide enough for all columns where no terminal sets the width."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _day(text: str) -> Any:

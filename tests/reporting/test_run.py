@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from reporting.fakes import gate_with
 from reporting.projects import chapter_notebook, load_deals, make_project
 from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.project import Project
 from revops_analysis.reporting import run
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.run import run_report
-from revops_analysis.validation.result import COLUMNS, GateResult, frame_of
 
 
 class Quiet:
@@ -32,25 +32,13 @@ class Quiet:
         self.cells[chapter] = (done, cells)
 
 
-def _gate(failing: str = "") -> GateResult:
-    """A gate's answer with one passed rule and, if asked for, a failing one of the given severity."""
-    plain = {**dict.fromkeys(COLUMNS, ""), "table": "opportunities", "checked": 2, "failed": 0, "share": 0.0}
-    plain |= {"first_keys": [], "severity": "critical"}
-    rules = [{**plain, "rule": "keys are unique", "status": "passed"}]
-    if failing:
-        bad = {"rule": "stages are known", "status": "failed", "severity": failing, "failed": 1, "share": 0.5}
-        rules.append({**plain, **bad, "repair": "Map the stage."})
-    day = dt.date(2026, 9, 30)
-    return GateResult(frame_of(rules), "tiny", "a" * 16, day, "1", "d" * 64, day)
-
-
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Answers for the gate, which has tests of its own and needs four seconds to be imported."""
     from revops_analysis.validation import gate as module
 
     answer = {"failing": ""}
-    monkeypatch.setattr(module, "validate", lambda *_: _gate(answer["failing"]))
+    monkeypatch.setattr(module, "validate", lambda *_: gate_with(answer["failing"]))
     return answer
 
 
