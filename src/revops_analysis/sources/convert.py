@@ -25,10 +25,11 @@ def convert(staging: Staging, part: Part, target: str, definitions: Definitions)
     outer = ", ".join(f"{quoted('v_' + name)} AS {quoted(name)}" for name in readers)
     # Texts, readings and reasons are three steps, so that the engine computes each once; the list of reasons is
     # evaluated only for rows that have one.
-    staging.execute(
+    staging.run(
         f"INSERT INTO {target} BY NAME SELECT __rid, __file, __row, {_tie(part)} AS __tie, {outer}, "
         f"CASE WHEN {'false' if absent else sound} THEN NULL ELSE {_reasons(faults, absent)} END AS __reasons "
-        f"FROM (SELECT *, {reading} FROM (SELECT {', '.join(['*', *texts.values()])} FROM {part.raw}))"
+        f"FROM (SELECT *, {reading} FROM (SELECT {', '.join(['*', *texts.values()])} FROM {part.raw}))",
+        part.where,
     )
 
 

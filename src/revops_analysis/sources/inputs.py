@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.sources.database import Database
@@ -105,7 +103,7 @@ def _query(staging: Staging, mapping: TableMap, reader: Reader, settings: Format
     inputs = {name: reader.read(staging, source, settings) for name, source in mapping.inputs.items()}
     statement = select_statement(mapping.sql or "", {name: rel.name for name, rel in inputs.items()}, f"{where}, sql")
     table = staging.new_table("query")
-    run(staging, f"CREATE TABLE {table} AS {statement}", f"{where}, sql")
+    staging.run(f"CREATE TABLE {table} AS {statement}", f"{where}, sql")
     names = {name for name, *_ in staging.rows(f"DESCRIBE {table}")}
     label = f"query over {', '.join(rel.label for rel in inputs.values())}"
     file = staging.add_file(label)
@@ -177,17 +175,3 @@ def _refuse_several(staging: Staging, kept: str, keys: str, other: Relation, pla
             where=f"{place}, {other.label}",
             fix="say which one counts: `order_by: updated_at desc` takes the first, or narrow it by `where:`",
         )
-
-
-def run(staging: Staging, statement: str, where: str) -> None:
-    """Run SQL that holds a profile's own expressions; what the engine says becomes an error with its place."""
-    try:
-        staging.execute(statement)
-    except duckdb.Error as error:
-        text = " ".join(str(error).split())[:400]
-        hint = (
-            "use try_cast where a value may not be readable"
-            if "onversion" in text
-            else "correct the SQL in the profile"
-        )
-        raise ConfigurationError("SQL of the profile failed.", found=text, where=where, fix=hint) from error

@@ -55,9 +55,10 @@ def prepare_part(staging: Staging, table: str, mapping: TableMap, settings: Form
     order = tuple(quoted(source_column(name, relation, f"{where}, order_by")) for name in mapping.order_by)
     raw = staging.new_table("raw")
     tie = ", ".join(f"{name} AS __order_{number}" for number, name in enumerate(order))
-    staging.execute(
+    staging.run(
         f"CREATE VIEW {raw} AS SELECT __rid, __file, __row, {picked}{', ' + tie if tie else ''} "
-        f"FROM {relation.name} WHERE {condition}"
+        f"FROM {relation.name} WHERE {condition}",
+        where,
     )
     kinds = staging.describe(raw)
     read = staging.value(f"SELECT count(*) FROM {relation.name}")

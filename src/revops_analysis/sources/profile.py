@@ -281,12 +281,12 @@ def _check_mapped_source(profile: SourceProfile) -> None:
         raise ValueError("url is missing: add `url: postgres://user:${PASSWORD}@host/name`")
     if profile.kind == "files" and profile.url:
         raise ValueError("url belongs to kind: database")
+    wrong, right = ("table", "file") if profile.kind == "files" else ("file", "table")
     for name, parts in profile.tables.items():
-        for part in parts:
-            if profile.kind == "files" and part.table is not None:
-                raise ValueError(f"tables.{name} names a database table; kind: files needs `file:` or `sql:`")
-            if profile.kind == "database" and part.file is not None:
-                raise ValueError(f"tables.{name} names a file; kind: database needs `table:` or `sql:`")
+        for number, part in enumerate(parts):
+            if getattr(part, wrong) is not None:
+                said = f"kind: {profile.kind} needs `{right}:` or `sql:` where {name} has `{wrong}:`"
+                raise _misnamed(said, ("tables", name, number, wrong))
 
 
 def _check_names(tables: dict[str, tuple[TableMap, ...]]) -> None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from revops_analysis.errors import ConfigurationError
+
 CATALOG = "staging"
 OWN_COLUMNS = ("__rid", "__file", "__row")
 """Added to every input: a number that orders all rows of a load, the number of the file, and the row in it."""
@@ -67,6 +71,20 @@ class Staging:
     def execute(self, statement: str, values: Sequence[object] = ()) -> Any:
         """Run a statement with bound values."""
         return self._connection.execute(statement, list(values))
+
+    def run(self, statement: str, where: str) -> None:
+        """Run SQL that holds a profile's own expressions; what the engine says against it gets its place."""
+        try:
+            self.execute(statement)
+        except duckdb.Error as error:
+            said = " ".join(str(error).split("LINE 1:")[0].split())[:400]
+            fails_on_a_row = isinstance(error, duckdb.ConversionException)
+            raise ConfigurationError(
+                "SQL of the profile failed.",
+                found=said,
+                where=where,
+                fix="use try_cast where a value may not be readable" if fails_on_a_row else "correct the SQL",
+            ) from error
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return its (few) rows."""

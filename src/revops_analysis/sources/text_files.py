@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -166,10 +167,11 @@ def _separator(path: Path, header: str, settings: Format) -> str:
     """The declared separator, else the one that splits the column names; refused when two could."""
     if settings.separator is not None:
         return settings.separator.replace("\\t", "\t")
-    counts = {mark: len(_split(header, mark, settings)) for mark in _SEPARATORS}
+    bare = re.sub(r'"(?:[^"]|"")*"', "", header) if settings.quote == '"' else header
+    counts = {mark: bare.count(mark) for mark in _SEPARATORS}
     best = max(counts.values())
     likely = [mark for mark, count in counts.items() if count == best]
-    if best == 1:
+    if best == 0:
         return "\t" if ".tsv" in path.name.lower() else ","
     if len(likely) > 1:
         raise ConfigurationError(
