@@ -18,12 +18,13 @@ WEEKS_A_MONTH = 365.25 / 7 / 12
 
 @dataclass(frozen=True)
 class Arrivals:
-    """New deals about to be created: true origin, segment, day, lead (−1: none) and head start in quality."""
+    """New deals about to be created: true origin, segment, day, lead and its channel (−1: none), lift of quality."""
 
     origin: Ints
     segment: Ints
     day: Ints
     lead: Ints
+    channel: Ints
     lift: np.ndarray
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ def sold_by_sales(parameters: Parameters, rng: np.random.Generator) -> Arrivals:
     if parameters.enterprise_from is not None:
         keep &= (segment < 2) | (day >= tl.number(parameters.enterprise_from))
     none = np.full(keep.sum(), -1, dtype=np.int64)
-    return Arrivals(origins[keep], segment[keep], day[keep], none, np.zeros(len(none)))
+    return Arrivals(origins[keep], segment[keep], day[keep], none, none, np.zeros(len(none)))
 
 
 def seats_for(team: Team, segment: Ints, day: Ints, draws: np.ndarray) -> Ints:

@@ -37,8 +37,9 @@ class DealFacts:
 
     `account`, true `origin` (code of `words.SOURCES`), `score` (hidden quality without touches), `touched` [deal ×
     channel], `base` (first price, list dollars), `ratio` (renewals: final price ÷ first), `product`, `months`, `lead`,
-    `term` (the term that an expansion or renewal belongs to, −1), `attempt` (1 for an account's first new deal) and
-    `backup` (uniform: below the backup share the deal would have come without its channel).
+    `term` (the term that an expansion or renewal belongs to, −1), `attempt` (1 for an account's first new deal),
+    `backup` (uniform: below the backup share the deal would have come without its channel) and `channel` (of its lead,
+    −1).
     """
 
     account: Ints
@@ -53,6 +54,7 @@ class DealFacts:
     term: Ints
     attempt: Ints
     backup: Floats
+    channel: Ints
 
 
 @dataclass(frozen=True)

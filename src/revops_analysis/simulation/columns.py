@@ -76,6 +76,31 @@ def typed(values: Values, kind: Kind) -> pa.Array:
     return pa.array(values, ARROW_TYPES[kind], mask=missing)
 
 
+def keep_rows(table: Columns, rows: NDArray[np.bool_]) -> Columns:
+    """The rows of every column that the mask marks."""
+    return take_rows(table, np.flatnonzero(rows))
+
+
+def take_rows(table: Columns, rows: Ints) -> Columns:
+    """Those rows of every column, in that order."""
+    return {name: take(values, rows) for name, values in table.items()}
+
+
+def take(values: Values, rows: Ints) -> Values:
+    """Those entries of one column."""
+    return values.take(pa.array(rows)) if isinstance(values, pa.Array) else values[rows]
+
+
+def append_rows(table: Columns, more: Columns) -> Columns:
+    """The rows of the second table below those of the first, which has the same columns."""
+    return {
+        name: pa.concat_arrays([values, more[name]])
+        if isinstance(values, pa.Array)
+        else np.concatenate([values, more[name]])
+        for name, values in table.items()
+    }
+
+
 def canonical(name: str, columns: Columns) -> pa.Table:
     """The table `name` with exactly the columns of its schema, in their order and types; absent ones are null.
 

@@ -10,7 +10,17 @@ import pyarrow.compute as pc
 
 from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.book import Accounts, Book
-from revops_analysis.simulation.columns import Columns, Floats, Ints, identifiers, join, pick
+from revops_analysis.simulation.columns import (
+    Columns,
+    Floats,
+    Ints,
+    append_rows,
+    identifiers,
+    join,
+    keep_rows,
+    pick,
+    take_rows,
+)
 from revops_analysis.simulation.names import (
     COMPANY_FIRST,
     COMPANY_FORMS,
@@ -31,6 +41,9 @@ _NAMES = len(COMPANY_FIRST) * len(COMPANY_SECOND) * len(COMPANY_THIRD)
 DORMANT = 1500
 """Accounts at size 1 that never have a deal."""
 
+FIRST_COPY = 500_000
+"""Numbers of second accounts begin this far above their block's first."""
+
 
 @dataclass(frozen=True)
 class Companies:
@@ -38,6 +51,7 @@ class Companies:
 
     `name` and `domain` are Arrow texts; people of company i are the persons `first_person[i]` … + `people[i]` − 1.
     `copy_of` [contact copy] → person; copies are numbered after all persons. `copied` [person] → its first copy or −1.
+    `account_copy` lists the companies that are in the table twice.
     """
 
     offset: int
@@ -63,6 +77,7 @@ class Companies:
     copy_of: Ints
     copy_day: Ints
     copied: Ints
+    account_copy: Ints
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -71,8 +86,14 @@ class Companies:
         """The person at a place in the company's list, counted round."""
         return self.first_person[company] + place % self.people[company]
 
+    def copied_account(self, company: Ints) -> Ints:
+        """The number of a company's second account."""
+        return company + self.offset + FIRST_COPY
+
     def contact(self, person: Ints, day: Ints, draws: Floats) -> Ints:
         """The contact row under which a person is found on a day: now and then a copy, if there is one by then."""
+        if not len(self.copy_of):
+            return person
         copy = self.copied[person]
         usable = (copy >= 0) & (draws < 0.4)
         usable &= np.where(copy >= 0, self.copy_day[np.maximum(copy, 0)], tl.FAR) < day
@@ -109,6 +130,7 @@ def make_companies(
         people, first_person, person_company,
         rng.integers(0, len(FIRST_NAMES), persons), rng.integers(0, len(LAST_NAMES), persons),
         rng.integers(0, len(TITLES), persons), rng.integers(2_000_000, 9_999_999, persons), day, *copies,
+        np.flatnonzero((rng.random(count) < parameters.duplicate_accounts * dirt) & (created < tl.THROUGH - 400)),
     )  # fmt: skip
 
 
@@ -170,11 +192,28 @@ def accounts_table(companies: Companies, team: Team, offset: int) -> Columns:
         "owner_id": identifiers("USR", owner + offset),
         "created_at": tl.moments(companies.created, (numbers % 97) / 97.0, late=0.01),
     }
-    return keep_rows(table, known)
+    return _with_copies(table, known, companies)
 
 
-def contacts_table(companies: Companies, rng: np.random.Generator) -> tuple[Columns, Ints]:
-    """The table `contacts` and, a row each, the number of the person who it is (a company's first person + place)."""
+def _with_copies(table: Columns, known: np.ndarray, companies: Companies) -> Columns:
+    """The accounts that are in the CRM, and after them those entered a second time, 90 to 400 days later."""
+    twice = companies.account_copy
+    copies = take_rows(table, twice)
+    style = twice % 3
+    bare = pc.replace_substring_regex(copies["name"], " [A-Za-z]+$", "")
+    copies["name"] = choose(style, {0: pc.utf8_upper(copies["name"]), 1: join("The ", bare)}, bare)
+    web = pc.replace_substring_regex(copies["domain"], "[.][a-z]+$", "-hq.com")
+    copies["domain"] = choose(style, {0: pa.nulls(len(twice), pa.string()), 1: web}, join("www.", copies["domain"]))
+    copies["account_id"] = identifiers("ACC", companies.copied_account(twice))
+    copies["created_at"] = copies["created_at"] + (90 + twice * 37 % 310) * tl.DAY_US
+    return append_rows(keep_rows(table, known), copies)
+
+
+def contacts_table(companies: Companies, rng: np.random.Generator) -> tuple[Columns, tuple[Ints, Ints]]:
+    """The table `contacts` and, a row each, its number and the number of the person who it is.
+
+    Half the copies of a person whose company is in the CRM twice hang on the company's copy.
+    """
     persons = len(companies.person_company)
     person = np.concatenate([np.arange(persons), companies.copy_of])
     copy = np.arange(len(person)) >= persons
@@ -182,9 +221,11 @@ def contacts_table(companies: Companies, rng: np.random.Generator) -> tuple[Colu
     day = np.concatenate([companies.person_day, companies.copy_day])
     first, last = companies.person_first[person], companies.person_last[person]
     style = np.where(copy, rng.integers(0, 6, len(person)), -1)
+    astray = copy & np.isin(company, companies.account_copy) & (style % 2 == 0)
+    account = np.where(astray, companies.copied_account(company), company + companies.offset)
     table: Columns = {
         "contact_id": identifiers("CON", np.arange(len(person)) + companies.contact_offset),
-        "account_id": identifiers("ACC", company + companies.offset),
+        "account_id": identifiers("ACC", account),
         "name": _person_names(first, last, style),
         "email": emails(first, last, companies.domain.take(company), style),
         "phone": _phones(companies.person_phone[person], style),
@@ -192,7 +233,7 @@ def contacts_table(companies: Companies, rng: np.random.Generator) -> tuple[Colu
         "created_at": tl.moments(day, (np.arange(len(person)) % 89) / 89.0, late=0.01),
     }
     known = day <= tl.THROUGH
-    return keep_rows(table, known), person[known]
+    return keep_rows(table, known), (np.flatnonzero(known), person[known])
 
 
 def _person_names(first: Ints, last: Ints, style: Ints) -> pa.Array:
@@ -233,12 +274,3 @@ def choose(style: Ints, options: dict[int, pa.Array], usual: pa.Array) -> pa.Arr
     for code, text in options.items():
         result = pc.if_else(pa.array(style == code), text, result)
     return result
-
-
-def keep_rows(table: Columns, rows: np.ndarray) -> Columns:
-    """Those rows of every column."""
-    mask = pa.array(rows)
-    return {
-        name: values.filter(mask) if isinstance(values, pa.Array | pa.ChunkedArray) else values[rows]
-        for name, values in table.items()
-    }

@@ -16,11 +16,13 @@ import pyarrow as pa
 from revops_analysis.simulation import deals as deal_tables
 from revops_analysis.simulation import plan, words
 from revops_analysis.simulation import timeline as tl
+from revops_analysis.simulation import truth as truth_tables
 from revops_analysis.simulation.activities import make_activities
 from revops_analysis.simulation.arrivals import Arrivals, sold_by_sales
 from revops_analysis.simulation.book import Book, stack
-from revops_analysis.simulation.columns import Columns, Floats, canonical
+from revops_analysis.simulation.columns import Columns, Floats, Ints, canonical
 from revops_analysis.simulation.companies import Companies, accounts_table, contacts_table, make_companies
+from revops_analysis.simulation.copies import merged_deals, with_copies
 from revops_analysis.simulation.dirt import (
     TWICE,
     DealRows,
@@ -32,6 +34,7 @@ from revops_analysis.simulation.dirt import (
     soil_touches,
 )
 from revops_analysis.simulation.dynamics import SOLUTION, Rates, make_rates
+from revops_analysis.simulation.effects import QUARTERS, channel_effects, effects_table
 from revops_analysis.simulation.lead_table import Identities, identify, leads_table
 from revops_analysis.simulation.leads import Leads, arrivals_from, make_leads
 from revops_analysis.simulation.lifecycle import live
@@ -119,9 +122,16 @@ def simulate(folder: Path, options: SimulationOptions | None = None) -> Simulati
     market = make_market(parameters_for(options), shared)
     with TableWriter(folder / "tables") as tables, TableWriter(folder / "truth") as truth:
         tables.write(_company_tables(options, market, shared))
+        effects = np.zeros((len(words.CHANNELS), QUARTERS, 4))
         for number in range(options.blocks):
             block = make_block(number, options, market)
-            tables.write(_block_tables(block, options))
+            written, hidden = block_tables(block, options)
+            tables.write(written)
+            truth.write(hidden)
+            if options.truth:
+                effects += channel_effects(block.book, _ends(block), block.rates, block.parameters)
+        if options.truth:
+            truth.write(_company_truth(options, market, effects))
     _write_parameters(folder / "parameters.json", options)
     return SimulationResult(
         folder, options, tl.DATA_THROUGH, MappingProxyType(tables.rows), MappingProxyType(truth.rows)
@@ -140,48 +150,114 @@ def _company_tables(options: SimulationOptions, market: Market, streams: Streams
     return {name: canonical(name, values) for name, values in columns.items()}
 
 
-def _block_tables(block: Block, options: SimulationOptions) -> dict[str, pa.Table]:
-    """All tables of one block, soiled as the options ask."""
-    streams, user = block.streams, block.first_user
-    book, ledger, companies, team = block.book, block.ledger, block.companies, block.team
+def _company_truth(options: SimulationOptions, market: Market, effects: Floats) -> dict[str, pa.Table]:
+    """Truth that all blocks share."""
+    return {
+        "market": truth_tables.table(truth_tables.market_truth(market)),
+        "channel_effects": truth_tables.table(effects_table(effects)),
+        "exchange_rates": canonical("exchange_rates", exchange_rates(market, tl.THROUGH + 1, tl.END)),
+    }
+
+
+def _ends(block: Block) -> truth_tables.Outcomes:
+    return truth_tables.outcomes(block.book, block.prices, block.market)
+
+
+def block_tables(block: Block, options: SimulationOptions) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """All tables of one block, soiled as the options ask, and its truth (empty when the options want none)."""
+    deal_side, people = _deal_side(block)
+    market_side, who = _market_side(block, people)
+    tables = deal_side | market_side
+    contacts, identities = contacts_table(block.companies, block.streams("contact copies"))
+    tables["contacts"] = contacts
+    tables["accounts"] = accounts_table(block.companies, block.team, block.first_user)
+    soiled = tables | _soil(tables, block, options.dirt) if options.dirt > 0 else tables
+    copies = copied_deals(block, soiled)
+    hidden = _block_truth(block, options, who, identities) | {"merged_deals": truth_tables.table(copies)}
+    written = {name: canonical(name, values) for name, values in soiled.items()}
+    return written, hidden if options.truth else {}
+
+
+def copied_deals(block: Block, tables: dict[str, Columns]) -> Columns:
+    """Append the deals that were entered twice to both tables of deals; returns which repeats which."""
+    rng = block.streams("copied deals")
+    places = merged_deals(block.book, block.ledger, block.parameters.duplicate_deals, rng)
+    pair = tables["opportunities"], tables["opportunity_history"]
+    tables["opportunities"], tables["opportunity_history"], known = with_copies(
+        pair, block.ledger, places, rng, block.number * BLOCK_ROWS
+    )
+    return known
+
+
+def _deal_side(block: Block) -> tuple[dict[str, Columns], tuple[Ints, Ints]]:
+    """Tables of deals, sellers and customers; by deal, its first person and how many take part."""
+    streams, user, book, ledger = block.streams, block.first_user, block.book, block.ledger
+    companies, team, prices = block.companies, block.team, block.prices
     deal_contacts, first, people = deal_tables.contacts_of_deals(book, ledger, companies, streams("deal contacts"))
     activities, last = make_activities(
         book, block.record, ledger, companies, (first, people, streams("activities"), user)
     )
-    who = identify(block.leads, book, ledger, companies, (first, streams("identities")))
-    touches = make_touches(book, ledger, companies, block.leads, streams("touches"))
-    touches.lead[:] = np.where(who.kept[np.maximum(touches.lead, 0)], touches.lead, -1)
-    contacts, _ = contacts_table(companies, streams("contact copies"))
-    tables: dict[str, Columns] = {
-        "accounts": accounts_table(companies, team, user),
-        "contacts": contacts,
+    known = (block.multiplier, block.parameters, (tl.START - 4000, tl.THROUGH))
+    tables = {
         "users": users_table(team, streams, user),
-        "leads": leads_table(block.leads, who, companies, ledger, (team, streams("lead table"), user, block.number)),
         "opportunities": deal_tables.opportunities_table(
-            book, ledger, block.prices, companies, (last, streams("opportunities"), user)
+            book, ledger, prices, companies, (last, streams("opportunities"), user)
         ),
-        "opportunity_history": deal_tables.history_table(ledger, block.prices, user),
+        "opportunity_history": deal_tables.history_table(ledger, prices, user),
         "opportunity_contacts": deal_contacts,
         "opportunity_splits": deal_tables.splits_table(book, ledger, team, streams("splits"), user),
         "activities": activities,
-        "touchpoints": touchpoints_table(touches, companies, ledger, team, streams("touch table"), user),
-        "subscriptions": subscriptions_table(
-            book, ledger, block.prices, companies, (block.multiplier, block.parameters)
-        ),
+        "subscriptions": subscriptions_table(book, ledger, prices, companies, known),
         "quotas": plan.quotas_table(team, block.parameters, user),
         "forecast_submissions": plan.submissions_table(
-            book, block.record, ledger, block.prices, (team, streams("submissions"), user)
+            book, block.record, ledger, prices, (team, streams("submissions"), user)
         ),
     }
-    if options.dirt > 0:
-        _soil(tables, block, options.dirt)
-    return {name: canonical(name, values) for name, values in tables.items()}
+    return tables, (first, people)
 
 
-def _soil(tables: dict[str, Columns], block: Block, amount: float) -> None:
+def _market_side(block: Block, people: tuple[Ints, Ints]) -> tuple[dict[str, Columns], Identities]:
+    """Leads and touches, and who the leads are."""
+    streams, user, book, ledger = block.streams, block.first_user, block.book, block.ledger
+    who = identify(block.leads, book, ledger, block.companies, (people[0], streams("identities")))
+    touches = make_touches(book, ledger, block.companies, block.leads, streams("touches"))
+    touches.lead[:] = np.where(who.kept[np.maximum(touches.lead, 0)], touches.lead, -1)
+    extra = (block.team, streams("lead table"), user, block.number)
+    tables = {
+        "leads": leads_table(block.leads, who, block.companies, ledger, extra),
+        "touchpoints": touchpoints_table(touches, block.companies, ledger, block.team, streams("touch table"), user),
+    }
+    return tables, who
+
+
+def _block_truth(
+    block: Block, options: SimulationOptions, who: Identities, identities: tuple[Ints, Ints]
+) -> dict[str, pa.Table]:
+    """The hidden side of one block."""
+    book, ledger, ends = block.book, block.ledger, _ends(block)
+    future = (block.multiplier, block.parameters, (tl.THROUGH + 1, tl.END))
+    tables = {
+        "deals": truth_tables.deals_truth(book, ledger, block.prices, ends, block.companies),
+        "deal_weeks": truth_tables.deal_weeks_truth(book, ledger, block.rates),
+        "people": truth_tables.people_truth(block.companies, identities),
+        "companies": truth_tables.companies_truth(block.companies),
+        "leads": truth_tables.leads_truth(block.leads, who, block.companies),
+        "sellers": truth_tables.sellers_truth(block.team, block.rates, block.first_user),
+        "bookings": truth_tables.bookings_truth(book, ends, block.number),
+        "planted_problems": truth_tables.planted_problems(
+            block.parameters, options.scenario, block.team, block.first_user
+        ),
+    }
+    hidden = {name: truth_tables.table(columns) for name, columns in tables.items()}
+    later = subscriptions_table(book, ledger, block.prices, block.companies, future)
+    return hidden | {"later_subscriptions": canonical("subscriptions", later)}
+
+
+def _soil(tables: dict[str, Columns], block: Block, amount: float) -> dict[str, Columns]:
+    """Soil the tables in place; returns those that have rows twice."""
     ledger = block.ledger
     deals = len(ledger.kept)
-    position = np.searchsorted(ledger.last_row, np.arange(len(ledger.row_deal)))
+    position = ledger.row_deal_place
     far = np.maximum.accumulate(np.where(ledger.row_stage == words.LOST, 0, ledger.row_stage) + position * 10)
     small = ledger.row_amount[ledger.last_row] < 15_000
     known = DealRows(position, deals, ledger.last_row, far - position * 10 < SOLUTION, small)
@@ -189,8 +265,8 @@ def _soil(tables: dict[str, Columns], block: Block, amount: float) -> None:
     soil_accounts(tables["accounts"], Dirt(amount, block.streams("dirt accounts")))
     soil_leads(tables["leads"], Dirt(amount, block.streams("dirt leads")))
     soil_touches(tables["touchpoints"], Dirt(amount, block.streams("dirt touches")))
-    for name in (*TWICE, "subscriptions", "opportunity_contacts"):
-        tables[name] = soil_rows(name, tables[name], Dirt(amount, block.streams(f"dirt rows {name}")))
+    names = (*TWICE, "subscriptions", "opportunity_contacts")
+    return {name: soil_rows(name, tables[name], Dirt(amount, block.streams(f"dirt rows {name}"))) for name in names}
 
 
 def _write_parameters(path: Path, options: SimulationOptions) -> None:

@@ -83,6 +83,11 @@ class Ledger:
     row_amount: Floats
     last_row: Ints
 
+    @property
+    def row_deal_place(self) -> Ints:
+        """Place in `kept` of the deal of each change."""
+        return np.searchsorted(self.last_row, np.arange(len(self.row_deal)))
+
 
 def make_prices(book: Book, multiplier: Floats, parameters: Parameters) -> Prices:
     """Prices of every deal while it is in each stage, rounded to whole units of its currency."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from revops_analysis.simulation import timeline as tl
-from revops_analysis.simulation.columns import Columns, Ints, identifiers, pick
+from revops_analysis.simulation.columns import Columns, Ints, identifiers, pick, take_rows
 from revops_analysis.simulation.words import (
     CHANNEL_SPELLINGS,
     CHANNELS,
@@ -25,7 +25,7 @@ from revops_analysis.simulation.words import (
 
 SHARES = {
     "stage_typo": 0.0008,
-    "impossible_date": 0.0004,
+    "impossible_date": 0.0010,
     "orphan": 0.0008,
     "exact_duplicate": 0.0010,
     "late_pricing": 0.10,
@@ -180,10 +180,7 @@ def soil_rows(name: str, columns: Columns, dirt: Dirt) -> Columns:
         columns["occurred_at"] = np.where(strange, columns["occurred_at"] % tl.DAY_US, columns["occurred_at"])
     twice = dirt.rows("exact_duplicate", count)
     order = np.sort(np.concatenate([np.arange(count), np.flatnonzero(twice)]))
-    return {
-        key: values.take(pa.array(order)) if isinstance(values, pa.Array | pa.ChunkedArray) else values[order]
-        for key, values in columns.items()
-    }
+    return take_rows(columns, order)
 
 
 TWICE = ("contacts", "leads", "touchpoints", "activities")

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.book import Book
-from revops_analysis.simulation.columns import Columns, Ints, identifiers, join, pick
-from revops_analysis.simulation.companies import NAME_STRIDE, Companies, choose, company_names, emails, keep_rows
+from revops_analysis.simulation.columns import Columns, Ints, identifiers, join, keep_rows, pick
+from revops_analysis.simulation.companies import NAME_STRIDE, Companies, choose, company_names, emails
 from revops_analysis.simulation.deals import Ledger, leads_of_deals
 from revops_analysis.simulation.leads import Leads, attributes_json
 from revops_analysis.simulation.market import campaign_code

@@ -149,7 +149,7 @@ def arrivals_from(leads: Leads, parameters: Parameters) -> Arrivals:
         keep &= (segment < 2) | (day >= tl.number(parameters.enterprise_from))
     rows, day, segment = rows[keep], day[keep], segment[keep]
     lift = np.where(leads.truly_good[rows], 0.45, -0.9)
-    return Arrivals(leads.source[rows], segment, day, rows, lift)
+    return Arrivals(leads.source[rows], segment, day, rows, leads.channel[rows], lift)
 
 
 def attributes_json(leads: Leads) -> pa.Array:

@@ -16,14 +16,14 @@ _WIDTH = len(PRODUCTS)
 
 
 def subscriptions_table(
-    book: Book, ledger: Ledger, prices: Prices, companies: Companies, extra: tuple[Floats, Parameters]
+    book: Book, ledger: Ledger, prices: Prices, companies: Companies, extra: tuple[Floats, Parameters, tuple[int, int]]
 ) -> Columns:
-    """The table `subscriptions`. `extra`: the factor on each account's prices, and the parameters.
+    """The table `subscriptions`. `extra`: factor on each account's prices, parameters, first and last booking day.
 
     Billing began on the first day of history: terms that ran on that day were entered with it as their start, and
-    those that had ended are not there. Terms booked after the end of history are not there yet.
+    those that had ended are not there.
     """
-    multiplier, parameters = extra
+    multiplier, parameters, (first, last) = extra
     terms, products = np.nonzero(book.terms.mrr > 0)
     rows = _rows(book, terms, products)
     account = rows["account"]
@@ -33,8 +33,8 @@ def subscriptions_table(
     deal = rows["deal"]
     mrr = np.where(deal >= 0, prices.won[np.maximum(deal, 0)] * share / 12, np.round(list_mrr, 2))
     booked = np.where(deal >= 0, rows["booked"], rows["start"])
-    seen = (rows["end"] >= tl.START) & (booked <= tl.THROUGH)
-    return _write(book, ledger, companies, rows, (mrr, euro, seen))
+    seen = (rows["end"] >= tl.START) & (booked >= first) & (booked <= last)
+    return _write(book, ledger, companies, rows, (mrr, euro, seen, last))
 
 
 def _rows(book: Book, terms: Ints, products: Ints) -> dict[str, np.ndarray]:
@@ -63,25 +63,35 @@ def _rows(book: Book, terms: Ints, products: Ints) -> dict[str, np.ndarray]:
     }
 
 
+def _numbers(rows: dict[str, np.ndarray], offset: int) -> tuple[Ints, Ints]:
+    """The number of every term that billing ever sees (−1 for others), and these terms in order: the future last."""
+    known = np.flatnonzero(rows["end"] >= tl.START)
+    future = np.where(rows["deal"] >= 0, rows["booked"], rows["start"])[known] > tl.THROUGH
+    order = known[np.lexsort((known, rows["start"][known], future))]
+    number = np.full(len(rows["end"]), -1, dtype=np.int64)
+    number[order] = np.arange(len(order)) + offset
+    return number, order
+
+
 def _write(
     book: Book,
     ledger: Ledger,
     companies: Companies,
     rows: dict[str, np.ndarray],
-    extra: tuple[Floats, np.ndarray, np.ndarray],
+    extra: tuple[Floats, np.ndarray, np.ndarray, int],
 ) -> Columns:
-    mrr, euro, seen = extra
-    keep = np.flatnonzero(seen)
-    number = np.full(len(seen), -1, dtype=np.int64)
-    keep = keep[np.lexsort((keep, rows["start"][keep]))]
-    number[keep] = np.arange(len(keep)) + companies.offset
+    mrr, euro, seen, last = extra
+    number, order = _numbers(rows, companies.offset)
+    keep = order[seen[order]]
     link = rows["link"][keep]
     deal = rows["deal"][keep]
     held = np.zeros(len(book.deals), dtype=bool)
     held[ledger.kept] = True
+    held |= book.deals.created > tl.THROUGH
     has_deal = (deal >= 0) & held[np.maximum(deal, 0)]
     notice = book.notice[rows["term"][keep]]
-    notice = np.where(notice <= tl.THROUGH, notice, tl.NO_DAY)
+    notice = np.where(notice == tl.NO_DAY, notice, np.maximum(notice, rows["booked"][keep] + 1))
+    notice = np.where(notice <= last, notice, tl.NO_DAY)
     spread = (number[keep] % 83) / 83.0
     booked = np.where(has_deal, rows["booked"][keep], tl.NO_DAY)
     return {
