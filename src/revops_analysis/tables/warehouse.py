@@ -115,7 +115,9 @@ def connect(spill_beside: Path | None = None) -> DuckDB:
     """
     con = ibis.duckdb.connect()
     con.raw_sql(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    con.raw_sql("SET enable_progress_bar = false")
+    # Where it is off already, a notebook without ipywidgets refuses even to switch it off.
+    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+        con.raw_sql("SET enable_progress_bar = false")
     if spill_beside is not None:
         spill = spill_beside / f".spill-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         con.raw_sql(f"SET temp_directory = {_quoted(str(spill))}")
