@@ -47,6 +47,21 @@ class CohortTriangle:
         wide = rows.pivot(index=["entered_to", "cohort"], columns="age_months", values="value")
         return wide.sort_index().droplevel("entered_to").astype("float64")
 
+    def at_age(self, months: int) -> pd.DataFrame:
+        """A row a cohort (and cell of the cut) at one age: accounts, base_mrr, each measure with interval, reason.
+
+        Columns: cohort, the cut, accounts, base_mrr, nrr, nrr_low, nrr_high, grr …, logo …, reason (the day on which an
+        immature cell will be complete). In order of entry; empty where no cohort can have reached the age.
+        """
+        rows = self.frame[self.frame["age_months"] == months].sort_values("entered_to", kind="stable")
+        keys = ["cohort", *self.by]
+        wide = rows[[*keys, "n", "base_mrr"]].drop_duplicates(keys).rename(columns={"n": "accounts"})
+        for measure in MEASURES:
+            names = {"value": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
+            part = rows[rows["measure"] == measure].rename(columns=names)
+            wide = wide.merge(part[[*keys, *names.values()]], on=keys)
+        return wide.merge(rows[[*keys, "reason"]].drop_duplicates(keys), on=keys)
+
 
 def cohort_triangle(
     snapshot: Snapshot, grain: CohortGrain = "quarter", by: Sequence[str] = (), where: str | Where | None = None

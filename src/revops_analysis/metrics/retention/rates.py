@@ -47,6 +47,17 @@ class RetentionRates:
     by: tuple[str, ...]
     reason: str | None = None
 
+    def table(self) -> pd.DataFrame:
+        """A row a month and cell: month, the cut, accounts, base_mrr, then nrr, nrr_low, nrr_high, grr …, reason."""
+        keys = ["month", *self.by]
+        wide = self.frame[[*keys, "n", "base_mrr"]].drop_duplicates(keys).rename(columns={"n": "accounts"})
+        for measure in MEASURES:
+            rows = self.frame[self.frame["measure"] == measure].rename(
+                columns={"value": measure, "low": f"{measure}_low", "high": f"{measure}_high"}
+            )
+            wide = wide.merge(rows[[*keys, measure, f"{measure}_low", f"{measure}_high"]], on=keys)
+        return wide.merge(self.frame[[*keys, "reason"]].drop_duplicates(keys), on=keys)
+
 
 def retention_rates(
     snapshot: Snapshot,

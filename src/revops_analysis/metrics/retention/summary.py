@@ -35,6 +35,15 @@ class PeriodMovements:
     currency: str
     reason: str | None = None
 
+    def table(self) -> pd.DataFrame:
+        """A row a cell of the cut, a column a line (amounts in `currency`); a line that did not occur is 0."""
+        frame = self.frame.assign(line=self.frame["line"].astype(str))
+        lines = [line for line in ORDER if (frame["line"] == line).any()]
+        if not self.by:
+            return frame[["line", "value", "n"]]
+        wide = frame.set_index([*self.by, "line"])["value"].unstack("line").reindex(columns=lines)
+        return wide.fillna(0.0).reset_index().rename_axis(columns=None)
+
 
 def period_movements(
     snapshot: Snapshot, period: str | Period, by: Sequence[str] = (), where: str | Where | None = None
