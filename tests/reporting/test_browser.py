@@ -139,6 +139,12 @@ def test_code_is_hidden_and_one_click_away(browser: Any, folder: Path) -> None:
     assert code.is_visible()
 
 
+def test_large_amounts_are_shown_whole(browser: Any, folder: Path) -> None:
+    value = _open(browser, folder / "wide.html").page.locator(".rv-card-value").first
+    assert value.inner_text() == "USD 1,234,568"
+    assert value.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
 def test_every_picture_has_words_and_is_there(browser: Any, folder: Path) -> None:
     page = _open(browser, folder / "wide.html").page
     pictures = page.locator("img")
@@ -149,6 +155,8 @@ def test_every_picture_has_words_and_is_there(browser: Any, folder: Path) -> Non
 
 def test_the_contents_list_leads_to_the_sections(browser: Any, folder: Path) -> None:
     page = _open(browser, folder / "wide.html").page
+    assert not page.locator(".rv-contents a").first.is_visible()  # folded away where there is no room beside the text
+    page.click(".rv-contents summary")
     page.click(".rv-contents a")
     anchor = page.evaluate("location.hash.slice(1)")
     assert page.locator(f"[id='{anchor}']").inner_text() == "Detail"

@@ -161,7 +161,7 @@ def _notes(workspace: Any, facts: Facts) -> tuple[str, ...]:
     listed = ", ".join(used)
     return (
         *facts.warnings,
-        f"These columns have no history, so their values are today's, not those of the day: {listed}.",
+        f"Of these columns only the latest values are known, which may differ from those of the day: {listed}.",
     )
 
 

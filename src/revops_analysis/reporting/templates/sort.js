@@ -22,3 +22,6 @@ for (const table of document.querySelectorAll("table.rv-sortable")) {
     });
   });
 }
+if (window.innerWidth < 1240) {
+  document.querySelectorAll(".rv-contents").forEach((contents) => contents.removeAttribute("open"));
+}
