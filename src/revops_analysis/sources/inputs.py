@@ -91,7 +91,8 @@ def _fill(staging: Staging, relation: Relation, names: list[str]) -> Relation:
     absent = {name.lower(): name for name in names if name.lower().strip() not in known}
     if not absent:
         return relation
-    nulls = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in absent.values())
+    # Without a type, a null fits beside whatever type an expression combines it with.
+    nulls = ", ".join(f"NULL AS {quoted(name)}" for name in absent.values())
     view = staging.new_table("input")
     staging.execute(f"CREATE VIEW {view} AS SELECT *, {nulls} FROM {relation.name}")
     columns = {**relation.columns, **dict.fromkeys(absent.values(), "VARCHAR")}
