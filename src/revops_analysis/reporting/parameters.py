@@ -23,7 +23,7 @@ def declared_parameters(notebook: Mapping[str, Any], name: str) -> dict[str, Any
             "A chapter needs one cell tagged parameters.", found=f"{len(cells)} of them", where=f"{name}.ipynb"
         )
     found: dict[str, Any] = {}
-    for statement in ast.parse("".join(cells[0]["source"])).body:
+    for statement in _statements("".join(cells[0]["source"]), name):
         value = _plain_value(statement)
         if value is None:
             raise ConfigurationError(
@@ -34,6 +34,15 @@ def declared_parameters(notebook: Mapping[str, Any], name: str) -> dict[str, Any
             )
         found[value[0]] = value[1]
     return found
+
+
+def _statements(source: str, name: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError as error:
+        raise ConfigurationError(
+            "The parameters cell is no Python.", found=str(error), where=f"{name}.ipynb", fix="correct the cell"
+        ) from error
 
 
 def _plain_value(statement: ast.stmt) -> tuple[str, Any] | None:
