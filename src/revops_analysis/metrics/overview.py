@@ -29,13 +29,19 @@ _PAST_QUARTERS = 3
 class Coverage:
     """Coverage of a period as seen from the as-of date, beside what history says is required.
 
-    `frame`: [scope, target, booked, open, coverage, required, low, high, reason], the company first and then each
-    segment; `low` and `high` are the 95% interval of `required`. `period` is the report's, or the one after it when
-    that is over.
+    `frame`: [scope, target, booked, expected_from_open, open_deals, coverage, required, low, high, reason], the company
+    first and then each segment; `low` and `high` are the 95% interval of `required`. `period` is the report's, or the
+    one after it when that is over.
     """
 
     period: Period
     frame: pd.DataFrame
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each column of `frame`."""
+        money = dict.fromkeys(["target", "booked", "expected_from_open"], "currency")
+        return {**money, "open_deals": "count", **dict.fromkeys(["coverage", "required", "low", "high"], "ratio")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,25 @@ class PipelineOverview:
     period_movement: PipelineMovement
     conversion: StageConversion
     ageing: Ageing
+
+    def movement_table(self) -> pd.DataFrame:
+        """Both movements side by side: [line, all, all_deals, in_period, in_period_deals]; empty lines left out."""
+        whole = self.movement.lines.rename(columns={"value": "all", "n": "all_deals"})
+        part = self.period_movement.lines.rename(columns={"value": "in_period", "n": "in_period_deals"})
+        both = whole.merge(part, on="line")
+        is_end = both["line"].isin(["opening", "closing"])
+        return both[is_end | (both["all_deals"] > 0) | (both["in_period_deals"] > 0)].reset_index(drop=True)
+
+    def largest_moves(self, snapshot: Snapshot) -> pd.DataFrame:
+        """What changed the open pipeline most: [opportunity_id, name, owner, opening, closing, change, reason]."""
+        top = self.movement.deals[self.movement.deals["change"] != 0].head(_LARGEST)
+        deals = snapshot.deals
+        known = deals.filter(
+            deals.opportunity_id.isin(list(top["opportunity_id"])) if len(top) else ibis.literal(False)
+        )
+        words = known.select("opportunity_id", "name", owner=known.owner_name).to_pandas()
+        named = top.merge(words, on="opportunity_id", how="left")
+        return named[["opportunity_id", "name", "owner", "opening", "closing", "change", "reason"]]
 
 
 def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverview:

@@ -1,0 +1,295 @@
+"""Figures of the pipeline: what is open, whether it is enough, what moved it, how it flows and how it ages.
+
+Each `plot_…` draws a result; each `…_title` states its finding in a sentence, which heads the figure and serves as its
+alternative text.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from revops_analysis.metrics.conversion import StageConversion
+from revops_analysis.metrics.movement import PipelineMovement
+from revops_analysis.metrics.overview import COMPANY, Ageing, Coverage
+from revops_analysis.plots.style import (
+    BLUE,
+    GAIN,
+    GREY,
+    INK,
+    LOSS,
+    NOT_SET,
+    ORANGE,
+    PALETTE,
+    TOTAL,
+    Money,
+    count,
+    empty,
+    figure,
+    money_axis,
+    new_figure,
+    only_grid,
+    percent,
+    percent_axis,
+    short_number,
+    shown,
+    titled,
+)
+
+LINE_WORDS = {
+    "opening": "Opening",
+    "created": "Created",
+    "reopened": "Reopened",
+    "restored": "Restored",
+    "moved_in_pulled": "Pulled in",
+    "moved_in_pushed": "Pushed in",
+    "amount_up": "Amount up",
+    "amount_down": "Amount down",
+    "exchange_rate": "Exchange rate",
+    "moved_out_pulled": "Pulled out",
+    "moved_out_pushed": "Pushed out",
+    "omitted": "Omitted",
+    "transferred": "Transferred",
+    "deleted": "Deleted",
+    "lost": "Lost",
+    "won": "Won",
+    "closing": "Closing",
+}
+"""Lines of a movement as a reader sees them."""
+
+_AGES = ("#CFE3F1", "#92C0E0", "#4F97C9", "#0072B2", "#013A5C")
+"""From light (fresh) to dark (old): the order can be seen without telling colours apart."""
+
+_NAMED_LINES = 3
+_NOTHING_OPEN = "No deal is open on this day."
+
+
+@figure
+def plot_open_pipeline(frame: pd.DataFrame, currency: str) -> Figure:
+    """Draw open pipeline by stage, stacked by segment, first stage on top.
+
+    `frame`: [stage, segment, value, n] in the order to show; null dimension values are shown as `not set`.
+    """
+    if frame["value"].notna().sum() == 0:
+        return empty(_NOTHING_OPEN)
+    wide = _wide(frame, "stage", "segment", "value")
+    made, axes = new_figure(height=0.5 * len(wide) + 1.9)
+    _stacked(axes, wide, dict(zip(wide.columns, PALETTE, strict=False)))
+    for row, amount in enumerate(wide.sum(axis=1)):
+        axes.annotate(short_number(amount), (amount, row), xytext=(4, 0), textcoords="offset points", va="center")
+    _stage_axis(axes, list(wide.index))
+    axes.set_xlim(0, wide.sum(axis=1).max() * 1.15)
+    money_axis(axes, "x", currency, "Open pipeline")
+    _legend_below(axes, len(wide.columns))
+    titled(made, open_pipeline_title(frame, currency))
+    return made
+
+
+def open_pipeline_title(frame: pd.DataFrame, currency: str) -> str:
+    """How much is open, and where most of it stands."""
+    values = frame["value"].dropna()
+    if values.empty or values.sum() == 0:
+        return _NOTHING_OPEN
+    by_stage = frame.groupby(frame["stage"].map(shown))["value"].sum()
+    top = by_stage.index[int(by_stage.to_numpy().argmax())]
+    share = percent(float(by_stage.max()) / float(values.sum()))
+    return f"{Money(currency).short(values.sum())} is open in {count(frame['n'].sum())} deals; {share} of it in {top}"
+
+
+@figure
+def plot_coverage(coverage: Coverage) -> Figure:
+    """Draw, for the company and each segment, coverage as a dot and required coverage as a dash with its interval."""
+    frame = coverage.frame[coverage.frame["coverage"].notna()]
+    if frame.empty:
+        return empty(coverage_title(coverage))
+    made, axes = new_figure(height=0.6 * len(frame) + 1.9)
+    rows = np.arange(len(frame))
+    known = frame["required"].notna().to_numpy()
+    axes.hlines(rows, frame["low"], frame["high"], color=ORANGE, linewidth=9, alpha=0.45)
+    axes.scatter(frame["required"][known], rows[known], marker="|", s=320, linewidth=3, color=ORANGE, zorder=3)
+    axes.scatter(frame["coverage"], rows, s=90, color=BLUE, zorder=4)
+    places = frame[["coverage", "required", "high"]].max(axis=1)
+    for row, (place, have, need) in enumerate(zip(places, frame["coverage"], frame["required"], strict=True)):
+        text = f"{have:.1f}×" if pd.isna(need) else f"{have:.1f}× of {need:.1f}×"
+        axes.annotate(text, (place, row), xytext=(9, 0), textcoords="offset points", va="center")
+    _stage_axis(axes, list(frame["scope"].map(shown)))
+    axes.set_xlim(0, float(places.max()) * 1.4)
+    axes.set_xlabel("Open pipeline ÷ target still to be booked")
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=BLUE, markersize=9, label="coverage"),
+        Line2D([], [], color=ORANGE, linewidth=9, alpha=0.45, label="required, 95% interval"),
+    ]
+    made.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)
+    only_grid(axes, "x")
+    titled(made, coverage_title(coverage))
+    return made
+
+
+def coverage_title(coverage: Coverage) -> str:
+    """Whether the company's pipeline is enough for the target, by its own history."""
+    company = coverage.frame[coverage.frame["scope"] == COMPANY].iloc[0]
+    label = coverage.period.label
+    if pd.isna(company["coverage"]):
+        return f"Coverage of {label} is not known: {company['reason']}."
+    have = f"Coverage of {label} is {company['coverage']:.1f}×"
+    if pd.isna(company["required"]):
+        return f"{have}; what is required is not known: {company['reason']}."
+    need = f"{company['required']:.1f}×"
+    if pd.notna(company["high"]) and company["coverage"] > company["high"]:
+        return f"{have}, more than the {need} that history says is required"
+    if pd.notna(company["low"]) and company["coverage"] < company["low"]:
+        return f"{have}, less than the {need} that history says is required"
+    return f"{have}, about the {need} that history says is required"
+
+
+@figure
+def plot_movement(movement: PipelineMovement) -> Figure:
+    """Draw a movement without a cut as a waterfall, from opening to closing; lines that nobody has are left out."""
+    frame = movement.lines
+    is_end = frame["line"].isin(["opening", "closing"])
+    kept = frame[is_end | (frame["n"] > 0) & (frame["value"] != 0)].reset_index(drop=True)
+    values = kept["value"].to_numpy(dtype=float)
+    ends = np.where(kept["line"] == "closing", values, np.cumsum(values))
+    starts = np.where(kept["line"].isin(["opening", "closing"]), 0.0, ends - values)
+    colours = np.select([kept["line"].isin(["opening", "closing"]), values >= 0], [TOTAL, GAIN], LOSS)
+    made, axes = new_figure(height=0.42 * len(kept) + 1.5)
+    rows = np.arange(len(kept))
+    axes.barh(rows, ends - starts, left=starts, color=list(colours), height=0.66)
+    for row, value in enumerate(values):
+        sign = "+" if value > 0 and colours[row] != TOTAL else ""
+        right = max(starts[row], ends[row])
+        axes.annotate(
+            f"{sign}{short_number(value)}", (right, row), xytext=(4, 0), textcoords="offset points", va="center"
+        )
+    _stage_axis(axes, [LINE_WORDS[line] for line in kept["line"]])
+    axes.set_xlim(0, max(float(np.maximum(starts, ends).max()), 1.0) * 1.16)
+    money_axis(axes, "x", movement.currency, "Open pipeline")
+    titled(made, movement_title(movement))
+    return made
+
+
+def movement_title(movement: PipelineMovement) -> str:
+    """By how much the pipeline changed, and what did most to it."""
+    money = Money(movement.currency)
+    whose = f"expected in {movement.span.period.label} " if movement.span.period else ""
+    since = f"since {movement.span.start.isoformat()}"
+    moved = movement.lines[~movement.lines["line"].isin(["opening", "closing"]) & (movement.lines["value"] != 0)]
+    if moved.empty:
+        return f"The open pipeline {whose}did not move {since}"
+    change = movement.closing - movement.opening
+    word = "grew" if change > 0 else "fell" if change < 0 else "is unchanged"
+    by = f" by {money.short(abs(change))}" if change else ""
+    largest = moved.loc[moved["value"].abs().sort_values(ascending=False, kind="stable").index].head(_NAMED_LINES)
+    parts = [
+        f"{LINE_WORDS[line].lower()} {short_number(value)}" for line, value in zip(*_columns(largest), strict=True)
+    ]
+    return f"The open pipeline {whose}{word}{by} {since}: {', '.join(parts)}"
+
+
+def _columns(lines: pd.DataFrame) -> tuple[list[str], list[float]]:
+    return list(lines["line"].astype(str)), list(lines["value"].astype(float))
+
+
+@figure
+def plot_stage_conversion(conversion: StageConversion) -> Figure:
+    """Draw the share of deals that advance from each stage within the horizon, with 95% intervals."""
+    frame = conversion.frame[conversion.frame["conversion"].notna()]
+    if frame.empty:
+        return empty(conversion_title(conversion))
+    made, axes = new_figure(height=0.5 * len(frame) + 1.7)
+    rows = np.arange(len(frame))
+    value = frame["conversion"].to_numpy(dtype=float)
+    axes.barh(rows, value, color=BLUE, height=0.6)
+    below, above = value - frame["low"].to_numpy(dtype=float), frame["high"].to_numpy(dtype=float) - value
+    axes.errorbar(value, rows, xerr=np.clip([below, above], 0, None), fmt="none", ecolor=INK, capsize=4)
+    for row, (high, share, n) in enumerate(zip(frame["high"], value, frame["entered"], strict=True)):
+        text = f"{percent(share)} of {count(n)}"
+        axes.annotate(text, (max(high, share), row), xytext=(5, 0), textcoords="offset points", va="center")
+    _stage_axis(axes, list(frame["stage"]))
+    axes.set_xlim(0, 1.28)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    percent_axis(axes, "x", f"Advance or win within {conversion.horizon_days} days of entering")
+    titled(made, conversion_title(conversion))
+    return made
+
+
+def conversion_title(conversion: StageConversion) -> str:
+    """Which stage loses the most of its deals."""
+    frame = conversion.frame[conversion.frame["conversion"].notna()]
+    if frame.empty:
+        reasons = conversion.frame["reason"].dropna()
+        why = str(reasons.iloc[0]) if len(reasons) else "the source has no history of stages"
+        return f"Stage conversion is not known: {why}."
+    worst = frame.iloc[int(frame["conversion"].to_numpy(dtype=float).argmin())]
+    lost = f", and {percent(worst['loss'])} are lost there" if pd.notna(worst["loss"]) else ""
+    return f"{worst['stage']} is the narrowest stage: {percent(worst['conversion'])} of its deals advance{lost}"
+
+
+@figure
+def plot_ageing(ageing: Ageing, currency: str) -> Figure:
+    """Draw the open pipeline by stage, stacked by how long deals have been in it, light for fresh and dark for old."""
+    if ageing.frame.empty:
+        return empty(_NOTHING_OPEN)
+    wide = _wide(ageing.frame, "stage", "age", "amount")
+    known = [age for age in wide.columns if age != NOT_SET]
+    tints = dict(zip(sorted(known, key=_age_order), _AGES, strict=False)) | {NOT_SET: GREY}
+    wide = wide[[*tints]] if set(tints) <= set(wide.columns) else wide[[age for age in tints if age in wide.columns]]
+    made, axes = new_figure(height=0.5 * len(wide) + 2.1)
+    _stacked(axes, wide, tints)
+    _stage_axis(axes, list(wide.index))
+    money_axis(axes, "x", currency, "Open pipeline")
+    _legend_below(axes, 3)
+    titled(made, ageing_title(ageing, currency))
+    return made
+
+
+def ageing_title(ageing: Ageing, currency: str) -> str:
+    """How much of the pipeline is stalled, by the pace of the deals that were won."""
+    if ageing.frame.empty:
+        return _NOTHING_OPEN
+    if ageing.frame["age"].isna().all():
+        return "How long deals have been in their stage is not known: the source has no history of stages"
+    stalled, total = ageing.stages["stalled_amount"].sum(), ageing.frame["amount"].sum()
+    share = f" ({percent(stalled / total)} of the open pipeline)" if total else ""
+    deals = count(ageing.stages["stalled_deals"].sum())
+    return (
+        f"{deals} deals worth {Money(currency).short(stalled)}{share} are stalled: slower than most deals that were won"
+    )
+
+
+def _wide(frame: pd.DataFrame, rows: str, columns: str, values: str) -> pd.DataFrame:
+    """One row a bar and one column a colour, both in order of first appearance; what is not there is 0 wide."""
+    named = frame.assign(**{rows: frame[rows].map(shown), columns: frame[columns].map(shown)})
+    wide = named.pivot_table(index=rows, columns=columns, values=values, aggfunc="sum", fill_value=0.0, sort=False)
+    return wide.astype("float64")
+
+
+def _age_order(age: str) -> tuple[bool, int]:
+    digits = int("".join(character for character in age if character.isdigit()))
+    return age.startswith("over"), digits
+
+
+def _stacked(axes: Axes, wide: pd.DataFrame, colours: dict[str, str]) -> None:
+    left = np.zeros(len(wide))
+    rows = np.arange(len(wide))
+    for name in wide.columns:
+        axes.barh(rows, wide[name], left=left, color=colours.get(name, GREY), height=0.66, label=name)
+        left += wide[name].to_numpy()
+
+
+def _stage_axis(axes: Axes, names: list[str]) -> None:
+    """Names from top to bottom, grid lines for amounts only."""
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    only_grid(axes, "x")
+
+
+def _legend_below(axes: Axes, columns: int) -> None:
+    made = axes.get_figure()
+    if isinstance(made, Figure):
+        handles, labels = axes.get_legend_handles_labels()
+        made.legend(handles, labels, loc="outside lower left", ncols=min(columns, 3), frameon=False)
