@@ -159,9 +159,9 @@ def _copies(persons: int, day: Ints, share: float, rng: np.random.Generator) -> 
     share = min(share, 0.6)
     wanted = rng.poisson(share / (1 - share), persons) if share > 0 else np.zeros(persons, dtype=np.int64)
     copy_of = np.repeat(np.arange(persons), wanted)
-    copy_day = day[copy_of] + rng.integers(5, 700, len(copy_of))
-    seen = copy_day <= tl.THROUGH
-    copy_of, copy_day = copy_of[seen], copy_day[seen]
+    copy_of = copy_of[day[copy_of] < tl.THROUGH - 10]
+    room = np.minimum(tl.THROUGH - day[copy_of] - 1, 700)
+    copy_day = day[copy_of] + 1 + (rng.random(len(copy_of)) * room).astype(np.int64)
     copied = np.full(persons, -1, dtype=np.int64)
     copied[copy_of[::-1]] = np.arange(len(copy_of))[::-1]
     return copy_of, copy_day, copied

@@ -107,11 +107,13 @@ class Paths:
 
     def outcome(self) -> tuple[Ints, Ints]:
         """Final stage (`WON`, `LOST`, or −1 for open when the process ends) and the week in which it came."""
-        closed = self.stage >= WON
-        width = closed.shape[1]
-        last = width - 1 - np.argmax((self.stage != NOTHING)[:, ::-1], axis=1)
-        final = np.take_along_axis(self.stage, last[:, None], axis=1)[:, 0].astype(np.int64)
-        return np.where(final >= WON, final, -1), last
+        present = self.stage != NOTHING
+        last = present.shape[1] - 1 - np.argmax(present[:, ::-1], axis=1)
+        final = self.stage[np.arange(len(last)), last].astype(np.int64)
+        fresh = self.stage == LOST
+        fresh[:, 1:] &= self.stage[:, :-1] != LOST
+        lost_at = present.shape[1] - 1 - np.argmax(fresh[:, ::-1], axis=1)
+        return np.where(final >= WON, final, -1), np.where(final == LOST, lost_at, last)
 
 
 def make_rates(parameters: Parameters, team: Team, market: Market) -> Rates:

@@ -95,13 +95,13 @@ def _attributes(parameters: Parameters, rng: np.random.Generator) -> dict[str, I
 def chance_good(seen: dict[str, Ints]) -> Floats:
     """The true chance that a lead is worth passing, from what is recorded of it: this is the best possible score.
 
-    Mostly three things matter: at least 50 employees, at least a manager, and a look at the pricing page (or a
+    Mostly three things matter: at least 80 employees, at least a manager, and a look at the pricing page (or a
     request for a demonstration). The score that marketing uses counts opened emails instead.
     """
     senior = np.array(TITLE_SENIORITY)[seen["title"]] >= 1
     keen = (seen["visited"] + seen["demo"]) > 0
-    fits = (seen["employees"] >= 50) & senior & keen
-    logit = np.where(fits, -1.15, -5.2) + 0.7 * (seen["industry"] < _FIT_INDUSTRIES) + 0.5 * seen["demo"]
+    fits = (seen["employees"] >= 80) & senior & keen
+    logit = np.where(fits, -1.2, -5.4) + 0.7 * (seen["industry"] < _FIT_INDUSTRIES) + 0.5 * seen["demo"]
     return 1 / (1 + np.exp(-logit))
 
 

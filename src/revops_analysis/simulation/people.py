@@ -119,7 +119,8 @@ def _with_people(
     started = np.where(turn == 0, opened[seat], ends[seat, np.maximum(turn - 1, 0)])
     before = rng.integers(30, 1400, len(seat)) * ((turn == 0) & (opened[seat] == tl.ZERO))
     left = ends[seat, turn] - 3
-    quantile = _balanced(role[seat] * 10 + segment[seat], rng)
+    group = role[seat] * 10 + segment[seat]
+    skill, optimism, diligence = (_normal_quantile(_balanced(group, rng)) for _ in range(3))
     return Team(
         role,
         segment,
@@ -129,9 +130,9 @@ def _with_people(
         seat,
         tl.to_business_day(started - 7 - before),
         np.where(left < tl.ZERO + 7 * (tl.WEEKS - 1), left, tl.NO_DAY),
-        parameters.skill_sd * _normal_quantile(quantile),
-        parameters.optimism_sd * rng.normal(size=len(seat)),
-        np.exp(0.5 * parameters.heterogeneity * rng.normal(size=len(seat))),
+        parameters.skill_sd * skill,
+        parameters.optimism_sd * optimism,
+        np.exp(0.5 * parameters.heterogeneity * diligence),
         stalling,
     )
 
@@ -161,6 +162,7 @@ def pace_of_sellers(parameters: Parameters, team: Team) -> Floats:
         1.0,
     )
     pace = np.exp(team.skill[team.occupant]) * ramp
+    pace = np.where((team.role == AE)[:, None], pace, pace**0.4)  # a renewal depends less on who looks after it
     if team.stalling_seat >= 0:
         pace[team.stalling_seat, weeks >= STALL_FROM] *= parameters.stalling_pace
     return pace

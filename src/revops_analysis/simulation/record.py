@@ -27,7 +27,7 @@ from revops_analysis.simulation.words import (
     WON,
 )
 
-COMMIT_BELIEF = (-1.6, 0.46, 1.88)
+COMMIT_BELIEF = (-1.3, 0.68, 2.15)
 """How much a seller must believe in a deal in Negotiation, Proposal and Solution to commit it for the quarter."""
 
 

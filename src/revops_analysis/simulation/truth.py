@@ -47,7 +47,7 @@ def outcomes(book: Book, prices: Prices, market: Market) -> Outcomes:
     day = book.event_day[np.arange(len(last)), last].astype(np.int64)
     inside = np.minimum(day, tl.END)
     rate = np.where(prices.euro, market.euro_on(inside), 1.0)
-    code = np.select([final == WON, final > WON], [1, 2], 0)
+    code = np.where(day <= tl.END, np.select([final == WON, final > WON], [1, 2], 0), 0)
     return Outcomes(code, np.where(code > 0, day, tl.NO_DAY), prices.won * rate)
 
 
