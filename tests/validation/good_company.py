@@ -12,7 +12,7 @@ DATA_THROUGH = dt.date(2026, 9, 30)
 
 
 def at(month: int, day: int, hour: int = 12, year: int = 2026) -> dt.datetime:
-    return dt.datetime(year, month, day, hour)  # noqa: DTZ001 - moments are naive UTC
+    return dt.datetime(year, month, day, hour)
 
 
 def on(month: int, day: int, year: int = 2026) -> dt.date:

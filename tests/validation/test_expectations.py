@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import ibis
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from revops_analysis.definitions import Definitions
 from revops_analysis.validation.expectations import Verdict, judge
-from revops_analysis.validation.frames import batches
+from revops_analysis.validation.frames import batches, moment_as_number, prepared
 from revops_analysis.validation.masks import EXPECTATIONS, condition_columns, failing_rows
 from revops_analysis.validation.suites import Rule
 
@@ -51,10 +54,37 @@ def test_a_rule_that_fails_to_run_in_one_frame_has_an_error() -> None:
 def test_stretches_hold_every_row_once(rows: int) -> None:
     con = ibis.duckdb.connect()
     table = con.create_table("t", ibis.memtable({"n": list(range(25)), "s": [f"s{n}" for n in range(25)]}))
-    frames = list(batches(table.order_by("n"), ["n", "s"], rows))
+    frames = list(batches(table.order_by("n"), ["n", "s"], rows=rows))
     assert sorted(pd.concat(frames)["n"]) == list(range(25))
-    assert str(frames[0]["s"].dtype) == "string"
-    assert list(batches(table.filter(table.n < 0), ["n"], rows)) == []
+    assert str(frames[-1]["s"].dtype) == "string"
+    assert list(batches(table.filter(table.n < 0), ["n"], rows=rows)) == []
+
+
+def test_repeated_words_are_categories_and_presence_is_all_that_is_carried() -> None:
+    con = ibis.duckdb.connect()
+    words = ["Won", None, "Lost", "Won"] * 25
+    table = con.create_table("t", ibis.memtable({"stage": words, "name": words}))
+    (frame,) = batches(table, ["stage"], ["name"])
+    assert str(frame["stage"].dtype) == "category"
+    assert frame["stage"].isna().sum() == frame["name"].isna().sum() == 25
+    assert set(frame["name"].dropna()) == {1.0}
+
+
+moments = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(9999, 12, 31))
+
+
+@settings(max_examples=10, deadline=None)
+@given(found=st.lists(moments, min_size=1, max_size=20))
+def test_the_engine_and_python_give_a_moment_the_same_number(definitions: Definitions, found: list) -> None:
+    """To the microsecond for two centuries from 1970, and whole days in any year."""
+    con = ibis.duckdb.connect()
+    schema = ibis.schema({"campaign_id": "int64", "started_on": "date", "ended_on": "timestamp(6)"})
+    days = [moment.date() for moment in found]
+    rows = {"campaign_id": range(len(found)), "started_on": days, "ended_on": found}
+    table = con.create_table("t", ibis.memtable(pd.DataFrame(rows, dtype=object), schema=schema))
+    seen = prepared(table, "campaigns", definitions).order_by("campaign_id").to_pyarrow()
+    assert seen["started_on"].to_pylist() == [moment_as_number(dt.datetime.combine(day, dt.time.min)) for day in days]
+    assert seen["ended_on"].to_pylist() == [moment_as_number(moment) for moment in found]
 
 
 numbers = st.lists(st.none() | st.integers(-3, 3).map(float), min_size=1, max_size=12)

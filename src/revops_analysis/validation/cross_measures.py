@@ -89,14 +89,17 @@ def quarantined_rows(evidence: Evidence, schema: TableSchema) -> Outcome:
 
 
 def quarantined_amount(evidence: Evidence, schema: TableSchema) -> Outcome:
-    """Share of the amount read that went to quarantine, whatever its currency."""
+    """Share of the amount read that went to quarantine, whatever its currency; no row in quarantine is no amount."""
     load = evidence.loads.get(schema.name)
-    if load is None or load.amount_loaded is None or load.amount_quarantined is None:
+    if load is None or load.amount_loaded is None:
         return NotChecked(f"The load counted no amount of {schema.name}.")
-    total = abs(load.amount_loaded) + abs(load.amount_quarantined)
+    lost = load.amount_quarantined if load.quarantined else 0.0
+    if lost is None:
+        return NotChecked(f"The rows of {schema.name} in quarantine carry no amount that can be read.")
+    total = abs(load.amount_loaded) + abs(lost)
     if not total:
         return NotChecked(f"The rows of {schema.name} carry no amount.")
-    share = abs(load.amount_quarantined) / total
+    share = abs(lost) / total
     return Reading(share, f"{share:.2%} of the amount read", load.read, load.quarantined)
 
 

@@ -14,8 +14,8 @@ from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.warehouse import WarehouseInfo, attach
 from revops_analysis.validation.evidence import Evidence, count, count_rows, load_counts
 from revops_analysis.validation.expectations import Verdict, judge
-from revops_analysis.validation.frames import batches
-from revops_analysis.validation.masks import columns_of, failing_rows
+from revops_analysis.validation.frames import batches, key_column
+from revops_analysis.validation.masks import columns_of, compared_columns, failing_rows
 from revops_analysis.validation.measures import measure
 from revops_analysis.validation.outcomes import NotChecked, Outcome, Reading
 from revops_analysis.validation.result import GateResult, frame_of
@@ -123,8 +123,9 @@ def _check_rows(evidence: Evidence, table: str, rules: Sequence[Rule]) -> dict[s
     if not rules:
         return {}
     rows = evidence.prepared(table)
-    columns = dict.fromkeys(name for rule in rules for name in columns_of(rule.kwargs))
-    verdicts = judge(rules, batches(rows, list(columns)))
+    values = dict.fromkeys(name for rule in rules for name in compared_columns(rule.type, rule.kwargs))
+    presence = dict.fromkeys(name for rule in rules for name in columns_of(rule.kwargs) if name not in values)
+    verdicts = judge(rules, batches(rows, list(values), list(presence)))
     return {rule.id: _row_finding(rule, verdicts[rule.id], rows) for rule in rules}
 
 
@@ -140,10 +141,7 @@ def _row_finding(rule: Rule, verdict: Verdict, rows: ibis.Table) -> _Finding:
         if found != verdict.failed:
             both = f"Great Expectations counts {verdict.failed:,} failing rows, the engine {found:,}."
             return _Finding("error", verdict.checked, verdict.failed, reason=both)
-        schema = TABLES[rule.table]
-        keys = _first_keys(
-            failing.select(**{name: failing[name].cast(schema.column(name).ibis_type) for name in schema.key})
-        )
+        keys = _first_keys(failing.select(*(key_column(part) for part in TABLES[rule.table].key)))
     return _Finding(_status(verdict), verdict.checked, verdict.failed, first_keys=keys)
 
 

@@ -132,6 +132,17 @@ def columns_of(kwargs: Kwargs) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *condition_columns(kwargs.get("row_condition")))))
 
 
+def compared_columns(expectation: str, kwargs: Kwargs) -> tuple[str, ...]:
+    """Columns of which a rule reads the values; of its others it only sees whether they are there.
+
+    >>> compared_columns("expect_column_values_to_not_be_null", {"column": "amount"})
+    ()
+    """
+    if not expectation.endswith("be_null"):
+        return columns_of(kwargs)
+    return condition_columns(kwargs.get("row_condition"))
+
+
 def check_kwargs(table: str, expectation: str, kwargs: Kwargs, where: str) -> None:
     """Refuse an expectation, an option or a column that the gate does not know.
 

@@ -15,6 +15,7 @@ from revops_analysis.definitions.words import Thresholds
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.periods import end_of_day_utc
 from revops_analysis.tables.schema import DEAL_TYPES
+from revops_analysis.validation.frames import moment_as_number
 
 DEFINITION, WAREHOUSE = "$definition", "$warehouse"
 
@@ -27,10 +28,10 @@ _WORDS: dict[str, Callable[[Definitions], Any]] = {
     "reporting_currency": lambda words: words.reporting_currency,
 } | {f"thresholds.{name}": lambda words, name=name: getattr(words.thresholds, name) for name in Thresholds.model_fields}
 
-_DATES: dict[str, Callable[[date, str], datetime]] = {
+_DATES: dict[str, Callable[[date, str], float]] = {
     # A day compares with a day, so the bound is that day itself, inclusive; a moment with the instant the day ends.
-    "data_through": lambda day, _: datetime.combine(day, time.min),
-    "data_through_end": end_of_day_utc,
+    "data_through": lambda day, _: moment_as_number(datetime.combine(day, time.min)),
+    "data_through_end": lambda day, zone: moment_as_number(end_of_day_utc(day, zone)),
 }
 
 
@@ -63,8 +64,8 @@ def resolve(value: Any, definitions: Definitions, data_through: date) -> Any:
     >>> words = SimpleNamespace(stage_names=("Open", "Won"), business_time_zone="UTC")
     >>> resolve({"value_set": {"$definition": "stages"}}, words, date(2026, 9, 30))
     {'value_set': ['Open', 'Won']}
-    >>> resolve({"$warehouse": "data_through_end"}, words, date(2026, 9, 30))
-    datetime.datetime(2026, 10, 1, 0, 0)
+    >>> resolve({"$warehouse": "data_through_end"}, words, date(1970, 1, 1))  # microseconds since 1970
+    86400000000.0
     """
     if isinstance(value, Mapping):
         if DEFINITION in value:
