@@ -75,7 +75,7 @@ def plot_mrr_movements(movements: PeriodMovements) -> Figure:
         axes.annotate(label, (right, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=10)
     axes.set_yticks(range(len(names)), [_WORDS[name] for name in names])
     axes.invert_yaxis()
-    span = max(ends.max(), starts.max()) - low
+    span = max(ends.max(), starts.max()) - low or 1.0
     axes.set_xlim(low, low + span * 1.22)
     money_axis(axes, "x", movements.currency, "Monthly recurring revenue; axis does not start at 0")
     only_grid(axes, "x")
@@ -111,7 +111,9 @@ def _waterfall_floor(starts: np.ndarray, ends: np.ndarray, names: list[str]) -> 
     ]
     balances = [end for end, name in zip(ends, names, strict=True) if name in ("opening", "closing")]
     low, high = min([*steps, *balances]), max([*steps, *balances])
-    return max(0.0, low - 0.5 * (high - low)) if low > 0 else min(low, 0.0)
+    if low <= 0 or low == high:
+        return min(low, 0.0)
+    return max(0.0, low - 0.5 * (high - low))
 
 
 @figure

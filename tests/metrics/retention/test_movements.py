@@ -16,7 +16,7 @@ from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.metrics.retention import mrr_movements, period_movements
 from revops_analysis.metrics.retention.ledger import month_end, month_number
 
-CUTS: list[tuple[str, ...]] = [(), ("product",), ("segment",), ("account_id",), ("cohort",), ("segment", "product")]
+CUTS: list[tuple[str, ...]] = [(), ("product",), ("account_id",), ("segment", "cohort"), ("segment", "product")]
 RATES = [
     {"currency": "EUR", "day": f"{year}-{month:02d}-01", "rate_to_reporting": 1 + ((month * 7 + year) % 11) / 37}
     for year in (2024, 2025)
@@ -207,7 +207,7 @@ def test_the_ledger_gives_the_same_as_the_terms_it_records() -> None:
 
 
 # A failing history is short enough to read as it is; shrinking it through an engine would take minutes.
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), derandomize=True)
+@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.generate), derandomize=True)
 @given(st.lists(terms, min_size=4, max_size=16), st.sampled_from(["constant", "monthly"]), st.sampled_from([0, 45]))
 def test_generated_histories_add_up_to_the_cent_for_every_cut(
     history: list[dict[str, Any]], mrr_rates: str, grace: int

@@ -1,0 +1,97 @@
+"""Net, gross and logo retention over twelve months."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from metrics.retention.companies import company, term
+from revops_analysis.metrics.retention import retention_rates
+from revops_analysis.metrics.retention.ledger import month_number
+
+JANUARY = month_number(dt.date(2025, 1, 1))
+
+# Revenue in January 2024 and January 2025: a 100 → 150, b 100 → 60, c 50 → 0, d 50 → 50 after a gap, e 0 → 500.
+HISTORY = [
+    term("a", "2024-01-01", "2024-06-30", 100),
+    term("a", "2024-07-01", None, 150),
+    term("b", "2024-01-01", "2024-06-30", 100),
+    term("b", "2024-07-01", None, 60),
+    term("c", "2024-01-01", "2024-08-31", 50),
+    term("d", "2024-01-01", "2024-03-31", 50),
+    term("d", "2024-06-01", None, 50, "Analytics"),
+    term("e", "2024-02-01", None, 500),
+]
+
+
+def measures(snapshot, month=JANUARY, **more):
+    frame = retention_rates(snapshot, [month], **more).frame
+    return frame.set_index("measure")
+
+
+def test_rates_by_hand() -> None:
+    rates = measures(company(HISTORY, "2025-01-31"))
+    assert rates.loc["nrr", "value"] == pytest.approx((150 + 60 + 0 + 50) / 300)
+    assert rates.loc["grr", "value"] == pytest.approx((100 + 60 + 0 + 50) / 300)
+    assert rates.loc["logo", "value"] == pytest.approx(3 / 4)
+    assert set(rates["n"]) == {4}
+    assert set(rates["base_mrr"]) == {300.0}
+    assert ((rates["low"] <= rates["value"]) & (rates["value"] <= rates["high"])).all()
+
+
+def test_an_account_that_came_back_counts_only_if_the_definitions_say_so() -> None:
+    rates = measures(company(HISTORY, "2025-01-31", nrr_counts_reactivated=False))
+    assert rates.loc["nrr", "value"] == pytest.approx(210 / 300)
+    assert rates.loc["logo", "value"] == pytest.approx(2 / 4)
+
+
+def test_a_cut_by_product_follows_the_product_and_one_by_segment_the_account() -> None:
+    accounts = [{"account_id": name, "segment": "SMB" if name in "ac" else None} for name in "abcde"]
+    snapshot = company(HISTORY, "2025-01-31", tables={"accounts": accounts})
+    by_product = retention_rates(snapshot, [JANUARY], by=["product"]).frame
+    core = by_product[by_product["measure"] == "nrr"].set_index("product")["value"]
+    assert core.to_dict() == {"Core": pytest.approx(210 / 300)}
+    by_segment = retention_rates(snapshot, [JANUARY], by=["segment"]).frame
+    nrr = by_segment[by_segment["measure"] == "nrr"]
+    assert nrr["value"].to_list() == [pytest.approx(150 / 150), pytest.approx(110 / 150)]
+    assert nrr["segment"].isna().to_list() == [False, True]
+    only = measures(snapshot, where="segment = SMB")
+    assert only.loc["nrr", "value"] == pytest.approx(1.0)
+
+
+def test_a_month_without_base_is_null_and_says_why() -> None:
+    snapshot = company(HISTORY, "2025-01-31")
+    early = measures(snapshot, JANUARY - 1)
+    assert early["value"].isna().all()
+    assert early["reason"].str.contains("needs revenue of 2023-12, but it is known from 2024-01 on").all()
+    late = measures(snapshot, JANUARY + 1)
+    assert late["reason"].str.contains("2025-02 is not over yet").all()
+
+
+def test_all_months_with_a_base_are_the_default_and_too_short_a_history_says_so() -> None:
+    assert set(retention_rates(company(HISTORY, "2025-03-31")).frame["month"]) == {"2025-01", "2025-02", "2025-03"}
+    short = retention_rates(company(HISTORY, "2024-12-31"))
+    assert short.frame.empty
+    assert "twelve months apart" in str(short.reason)
+
+
+def test_without_revenue_there_is_a_reason_and_no_number() -> None:
+    result = retention_rates(company([], "2025-01-31"))
+    assert result.frame.empty
+    assert "no subscriptions" in str(result.reason)
+
+
+def test_grr_never_exceeds_nrr_or_one_and_equals_logo_where_prices_stand_still() -> None:
+    flat = [
+        term(f"a{number}", "2024-01-01", None if number % 3 else "2024-09-30", 10 + 0 * number) for number in range(30)
+    ]
+    rates = measures(company(flat, "2025-01-31"))["value"]
+    assert rates["grr"] <= min(rates["nrr"], 1.0)
+    assert rates["nrr"] == pytest.approx(rates["logo"])
+
+
+def test_the_table_has_a_row_a_month_with_each_measure_and_its_interval() -> None:
+    table = retention_rates(company(HISTORY, "2025-02-28")).table()
+    assert table["month"].to_list() == ["2025-01", "2025-02"]
+    assert {"accounts", "base_mrr", "nrr", "nrr_low", "grr_high", "logo", "reason"} <= set(table.columns)
