@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,18 @@ def make_store(
 
     Values may be text: days and moments in ISO form (UTC), amounts as numbers or text. Columns left out are null.
     """
-    con = connect() if con is None else con
-    create_tables(con, database=database)
+    own = con is None
+    con = _connect_with_tables() if own else con
+    if not own:
+        create_tables(con, database=database)
     for name, rows in tables.items():
         unknown = {column for row in rows for column in row} - set(TABLES[name].names)
         assert not unknown, f"{name} has no columns {unknown}"
-        if rows:
-            con.insert(name, _memtable(name, rows), database=database)
+        if rows and own:
+            con.con.register("rows_to_insert", _arrow(name, rows))
+            con.raw_sql(f"INSERT INTO {name} SELECT * FROM rows_to_insert")
+        elif rows:
+            con.insert(name, ibis.memtable(_arrow(name, rows)), database=database)
     through = dt.date.fromisoformat(data_through) if isinstance(data_through, str) else data_through
     supplied = tuple(name for name in TABLES if name in tables)
     info = WarehouseInfo(source="test", content_hash="0" * 16, data_through=through, supplied_tables=supplied)
@@ -74,10 +80,24 @@ def make_snapshot(
     return Snapshot(make_store(tables, data_through=data_through), definitions or make_definitions(), as_of)
 
 
-def _memtable(name: str, rows: Rows) -> ibis.Table:
+def _connect_with_tables() -> Any:
+    """A connection with all tables, empty; made from kept text, because tests ask for many."""
+    con = connect()
+    con.raw_sql(_empty_tables())
+    return con
+
+
+@lru_cache
+def _empty_tables() -> str:
+    con = connect()
+    create_tables(con)
+    return "\n".join(text for (text,) in con.raw_sql("SELECT sql FROM duckdb_tables()").fetchall())
+
+
+def _arrow(name: str, rows: Rows) -> pa.Table:
     schema = TABLES[name]
     columns = {column.name: [_value(row.get(column.name), column.kind) for row in rows] for column in schema.columns}
-    return ibis.memtable(pa.table(columns, schema=ibis.schema(schema.ibis_types()).to_pyarrow()))
+    return pa.table(columns, schema=ibis.schema(schema.ibis_types()).to_pyarrow())
 
 
 def _value(value: Any, kind: str) -> Any:

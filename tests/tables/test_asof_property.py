@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from builders import make_snapshot
@@ -16,10 +16,21 @@ from worlds import DAY, World
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def everything(snapshot: Snapshot) -> dict[str, list[dict[str, Any]]]:
+TEXTS: dict[tuple, str] = {}
+"""Queries in the engine's language: translating them takes longer than running them, and they are always the same."""
+
+
+def everything(snapshot: Snapshot) -> dict[str, list[tuple[Any, ...]]]:
     """All that a snapshot shows, in an order that does not depend on how rows were stored."""
-    shown = {"deals": snapshot.deals, "history": snapshot.history, **{name: snapshot.table(name) for name in TABLES}}
-    return {name: sorted(table.to_pyarrow().to_pylist(), key=repr) for name, table in shown.items()}
+    _ = snapshot.deals, snapshot.history
+    found = {}
+    for name in ("deals", "history", *TABLES):
+        key = (name, snapshot.as_of, snapshot.missing_tables)
+        if key not in TEXTS:
+            table = getattr(snapshot, name) if name in ("deals", "history") else snapshot.table(name)
+            TEXTS[key] = snapshot.con.compile(table)
+        found[name] = sorted(snapshot.con.raw_sql(TEXTS[key]).fetchall(), key=repr)
+    return found
 
 
 def see(past: int, future: int, *, history: bool) -> dict[str, Any]:
@@ -29,7 +40,7 @@ def see(past: int, future: int, *, history: bool) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("history", [True, False], ids=["with history", "without history"])
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(SEEDS, SEEDS, SEEDS)
 def test_no_future_shows(history: bool, past: int, one: int, other: int) -> None:
     assert see(past, one, history=history) == see(past, other, history=history)

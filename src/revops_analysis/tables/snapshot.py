@@ -152,8 +152,11 @@ class Snapshot:
     def _kept(self, name: str, view: Callable[[DealView], ibis.Table]) -> ibis.Table:
         """Compute a view of the deals once, and refuse it if a rate is missing."""
 
+        # Both are tables that the text of the view names, so they must be there even where the text is known already.
+        money, _states = self._exchange, self._store.states
+
         def build(at: AsOf) -> ibis.Table:
-            return view(DealView(self._store, self.definitions, self._exchange, at))
+            return view(DealView(self._store, self.definitions, money, at))
 
         kept = self._store.keep_as_of(f"{name}_{self.definitions.hash}", self._at, build)
         lacking = kept.filter(kept.missing_rate_of.notnull())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import ibis
@@ -25,7 +26,6 @@ class Store:
         self.info = info
         self.database = database
         self._kept: dict[str, ibis.Table] = {}
-        self._compiled: dict[tuple[str, AsOf], str] = {}
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
@@ -34,12 +34,13 @@ class Store:
     @property
     def states(self) -> ibis.Table:
         """The states of all deals (see `states.opportunity_states`): as the load prepared them, or computed once."""
-        if STATES not in self._kept:
-            if STATES in self.con.list_tables(database=self.database):
-                self._kept[STATES] = self.con.table(STATES, database=self.database)
-            else:
-                self.keep(STATES, opportunity_states(self.table("opportunity_history")))
-        return self._kept[STATES]
+        if self._are_states_prepared:
+            return self.table(STATES)
+        return self.keep(STATES, lambda: opportunity_states(self.table("opportunity_history")))
+
+    @cached_property
+    def _are_states_prepared(self) -> bool:
+        return STATES in self.con.list_tables(database=self.database)
 
     def keep(self, name: str, expression: ibis.Table | Callable[[], ibis.Table]) -> ibis.Table:
         """Compute `expression` (or what it returns) once into a temporary table, and return that.
@@ -57,7 +58,8 @@ class Store:
 
         Translating a long expression takes longer than running it on a small company, and a back-test asks for the
         same one on many days. So it is translated once, for a day that stands for any, and its text gets the day.
-        `build` must use nothing of `at` but its day and its end, as literals, and what `AsOf.any_day` keeps.
+        `build` must use nothing of `at` but its day and its end, as literals, and what `AsOf.any_day` keeps. What it
+        keeps itself must be kept before.
         """
         full = f"{name}_{at.day:%Y%m%d}"
         if full not in self._kept:
@@ -68,11 +70,15 @@ class Store:
         return self._kept[full]
 
     def _text_for(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> str:
-        """Return the engine's text of `build(at)`, from the text for any day where that can be told apart."""
+        """Return the engine's text of `build(at)`, from the text for any day where that can be told apart.
+
+        Stores with the same tables in the same place share the text: it names no data.
+        """
         anyday = at.any_day()
-        if (name, anyday) not in self._compiled:
-            self._compiled[name, anyday] = str(self.con.compile(build(anyday)))
-        text = self._compiled[name, anyday]
+        key = (self.con.name, self.database, self.info.supplied_tables, self._are_states_prepared, name, anyday)
+        if key not in _TRANSLATED:
+            _TRANSLATED[key] = str(self.con.compile(build(anyday)))
+        text = _TRANSLATED[key]
         for stand_in, literal in zip(anyday.literals(), at.literals(), strict=True):
             text = text.replace(self._written(stand_in), self._written(literal))
         return text if str(anyday.day.year) not in text else str(self.con.compile(build(at)))
@@ -88,6 +94,9 @@ class Store:
             self.con.con.commit()
             cursor.close()
 
+
+_TRANSLATED: dict[tuple[Any, ...], str] = {}
+"""Expressions for any day in the text of an engine."""
 
 _TEMPORARY = {"duckdb": ("temp", "main")}
 """Where an engine keeps temporary tables, if not on its search path."""
