@@ -86,7 +86,7 @@ def test_the_page_says_what_refuses_what_warns_and_what_was_not_checked(result: 
     assert "spend The source does not supply spend." in text
     for rule in result.results["rule"]:
         assert rule in text
-    assert "6: 1 passed, 2 critical failed, 1 warnings, 2 not checked" in text
+    assert "6: 1 passed, 2 critical failed, 1 warning, 2 not checked" in text
 
 
 def test_data_that_passed_say_so(result: GateResult) -> None:
