@@ -8,7 +8,7 @@ from revops_analysis.sources.profile import load_profile
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.warehouse import attach
 
-PROFILE = "kind: sample\nscale: 0.02\nseed: 3\n"
+PROFILE = "kind: sample\nscale: 0.05\nseed: 3\n"
 
 
 def test_the_sample_loads_whole_and_without_its_truth(lab):
