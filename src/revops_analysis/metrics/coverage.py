@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
@@ -30,6 +31,9 @@ from revops_analysis.metrics.yields import (
     resampled,
 )
 from revops_analysis.periods import Period, weeks_of
+
+if TYPE_CHECKING:
+    from revops_analysis.tables.snapshot import Snapshot
 
 TARGET_MET = "target met"
 PERIOD_OVER = "the period is over"
@@ -187,13 +191,10 @@ def targets_of(request: MetricRequest) -> pd.DataFrame | str:
     scope = _scope(request)
     if scope is None:
         return "no target: targets are set for the company or one segment, region or team, not for this cut"
-    plan = snapshot.table("targets")
+    plan = snapshot.keep("targets", lambda: _plan(snapshot))
     start, end = ibis.literal(period.start), ibis.literal(period.end)
-    rows = plan.filter((plan.measure == MEASURE) & (plan.scope_kind == scope.kind))
-    rows = rows.filter((rows.period_start >= start) & (rows.period_end <= end))
-    if scope.name is not None:
-        rows = rows.filter(rows.scope == scope.name)
-    money = snapshot.in_reporting_currency(rows, ["target"])
+    rows = plan.filter((plan.scope_kind == scope.kind) & (plan.period_start >= start) & (plan.period_end <= end))
+    money = rows if scope.name is None else rows.filter(rows.scope == scope.name)
     frame = money.select(*(["scope"] if request.by else []), "period_start", "period_end", "target").to_pandas()
     named = frame.rename(columns={"scope": request.by[0]}) if request.by else frame
     parts = [{**names, **_filled(group, period)} for names, group in by_group(named, request.by) if len(group)]
@@ -201,6 +202,11 @@ def targets_of(request: MetricRequest) -> pd.DataFrame | str:
     if not filled:
         return f"no target for {period.label}" if frame.empty else f"the targets do not fill {period.label}"
     return pd.DataFrame(filled)
+
+
+def _plan(snapshot: Snapshot) -> ir.Table:
+    plan = snapshot.table("targets")
+    return snapshot.in_reporting_currency(plan.filter(plan.measure == MEASURE), ["target"])
 
 
 def _filled(rows: pd.DataFrame, period: Period) -> dict[str, Any]:

@@ -24,12 +24,9 @@ _COLUMNS = (
     "status",
     "is_omitted",
     "amount",
-    "amount_original",
-    "currency",
     "close_date",
     "created_on",
     "first_amount",
-    "first_priced_at",
     "booked_on",
 )
 
@@ -60,7 +57,7 @@ def moved_deals(request: MetricRequest, flagged: ir.Table, span: MovementSpan) -
     touched = flagged.filter(flagged.in_0 | flagged.in_1 | flagged.closes)
     question = _question(request, span)
     named = request.snapshot.keep(f"{question} named", lambda: _named(touched, span))
-    return request.snapshot.keep(f"{question} valued", lambda: _valued(named, request.snapshot.at(span.end), span))
+    return request.snapshot.keep(f"{question} valued", lambda: _valued(named))
 
 
 def _question(request: MetricRequest, span: MovementSpan) -> str:
@@ -79,14 +76,17 @@ def compared_deals(request: MetricRequest, span: MovementSpan) -> ir.Table:
 
 
 def _compared(request: MetricRequest, span: MovementSpan) -> ir.Table:
-    first, last = request.snapshot.at(span.start), request.snapshot.at(span.end)
+    snapshot = request.snapshot
+    first, last = snapshot.at(span.start), snapshot.at(span.end)
     opening = _side(request, first, span).rename("{name}_0")
     closing = _side(request, last, span).rename("{name}_1")
     joined = opening.outer_join(closing, opening.opportunity_id_0 == closing.opportunity_id_1)
     known = joined.mutate(opportunity_id=ibis.coalesce(joined.opportunity_id_0, joined.opportunity_id_1))
-    states = _last_open(last, span)
+    # Neither depends on the period, the cut or the filter: computed once for all movements between the two days.
+    states = snapshot.keep(f"last open at {span.end}", lambda: _last_open(last))
+    rates = snapshot.keep(f"old rates {span.start} {span.end}", lambda: _at_old_rates(first, last, states))
     full = known.left_join(states, known.opportunity_id == states.last_id)
-    return _flagged(full, request, span)
+    return _flagged(full.left_join(rates, full.opportunity_id == rates.rated_id), request, span)
 
 
 def _side(request: MetricRequest, snapshot: Snapshot, span: MovementSpan) -> ir.Table:
@@ -100,8 +100,8 @@ def _side(request: MetricRequest, snapshot: Snapshot, span: MovementSpan) -> ir.
     return deals.select(*_COLUMNS, is_in=is_in, passes=passes, **groups)
 
 
-def _last_open(snapshot: Snapshot, span: MovementSpan) -> ir.Table:
-    """The state in which each deal was last open, up to the end of the span; no rows without history."""
+def _last_open(snapshot: Snapshot) -> ir.Table:
+    """The state in which each deal was last open, up to the snapshot's day; no rows without history."""
     history = snapshot.history
     still_open = history.filter(history.status == "open")
     latest = ibis.window(
@@ -110,7 +110,6 @@ def _last_open(snapshot: Snapshot, span: MovementSpan) -> ir.Table:
     rows = still_open.mutate(place=ibis.row_number().over(latest))
     omitted = snapshot.definitions.omitted_categories
     is_omitted = rows.forecast_category.isin(omitted).fill_null(False) if omitted else ibis.literal(False)
-    expected = within(rows.close_date, span.period) if span.period else ibis.literal(True)
     return rows.filter(rows.place == 0).select(
         last_id=rows.opportunity_id,
         last_at=rows.changed_at,
@@ -119,7 +118,6 @@ def _last_open(snapshot: Snapshot, span: MovementSpan) -> ir.Table:
         last_original=rows.amount_original,
         last_currency=rows.currency,
         last_omitted=is_omitted,
-        last_expected=expected & ~is_omitted,
     )
 
 
@@ -131,14 +129,16 @@ def _flagged(full: ir.Table, request: MetricRequest, span: MovementSpan) -> ir.T
     existed = ~missing(full.opportunity_id_0)
     is_created = ~existed & (full.created_on_1 > ibis.literal(span.start)).fill_null(False)
     was_open = (full.status_0 == "open").fill_null(False) | is_created | (full.last_at >= opened_after).fill_null(False)
-    final = within(full.close_date_1, span.period) if span.period else ibis.literal(True)
-    expected = ibis.coalesce(full.last_expected, final & ~full.is_omitted_1.fill_null(False))
+    had_open_state = ~missing(full.last_id)
+    close_date = ibis.ifelse(had_open_state, full.last_close_date, full.close_date_1)
+    is_omitted = ibis.ifelse(had_open_state, full.last_omitted, full.is_omitted_1)
+    expected = ~is_omitted.fill_null(False) & (within(close_date, span.period) if span.period else ibis.literal(True))
     flagged = full.mutate(
         in_0=full.is_in_0.fill_null(False),
         in_1=full.is_in_1.fill_null(False),
         existed=existed,
         is_created=is_created,
-        closes=full.status_1.isin(["won", "lost"]).fill_null(False) & was_open & expected.fill_null(False),
+        closes=full.status_1.isin(["won", "lost"]).fill_null(False) & was_open & expected,
     )
     same = [flagged[f"by_{name}_0"].identical_to(flagged[f"by_{name}_1"]) for name in request.by]
     differs = ~ibis.and_(*same, flagged.passes_0.identical_to(flagged.passes_1))
@@ -174,40 +174,43 @@ def _named(moves: ir.Table, span: MovementSpan) -> ir.Table:
     return moves.mutate(entry=entry, leaving=leaving)
 
 
-def _valued(moves: ir.Table, snapshot: Snapshot, span: MovementSpan) -> ir.Table:
+def _valued(moves: ir.Table) -> ir.Table:
     """Add the amounts of each deal: `entered`, `at_old_rate` (its last amount at the rate it entered at), `ended`."""
     zero = ibis.literal(0).cast(MONEY)
     closed_elsewhere = (moves.status_1 != "open") & ~moves.closes
     as_last_open = ((moves.leaving == "lost") | closed_elsewhere).fill_null(False) & ~missing(moves.last_id)
-    ended = ibis.ifelse(as_last_open, moves.last_amount, moves.amount_1)
     is_deleted = (moves.leaving == "deleted").fill_null(False)
-    known = moves.mutate(
-        ended=ibis.ifelse(is_deleted, moves.amount_0, ended).fill_null(zero),
-        ended_original=ibis.ifelse(as_last_open, moves.last_original, moves.amount_original_1),
-        ended_currency=ibis.ifelse(as_last_open, moves.last_currency, moves.currency_1),
-    )
-    rated = _at_old_rate(known, snapshot, span)
+    last_amount = ibis.ifelse(as_last_open, moves.last_amount, moves.amount_1)
+    ended = ibis.ifelse(is_deleted, moves.amount_0, last_amount).fill_null(zero)
+    old = ibis.ifelse(as_last_open, moves.last_at_old_rate, moves.final_at_old_rate)
     entered = ibis.cases(
-        (rated.is_created, rated.first_amount_1), (rated.entry == "restored", rated.ended), else_=rated.amount_0
+        (moves.is_created, moves.first_amount_1), (moves.entry == "restored", ended), else_=moves.amount_0
     )
-    return rated.mutate(
-        entered=entered.fill_null(zero).cast(MONEY),
-        at_old_rate=ibis.coalesce(rated.at_old_rate, rated.ended),
-    )
+    return moves.mutate(entered=entered.fill_null(zero).cast(MONEY), at_old_rate=ibis.coalesce(old, ended), ended=ended)
 
 
-def _at_old_rate(known: ir.Table, snapshot: Snapshot, span: MovementSpan) -> ir.Table:
-    """Convert each deal's last amount at the rate of its first: of the first day, or of the day it was priced.
+def _at_old_rates(first: Snapshot, last: Snapshot, states: ir.Table) -> ir.Table:
+    """Each deal's final and last open amount at its old rate: of the first day, or of the day it was priced if created.
 
-    Null where the currency changed or the deal came back: the whole difference is then one of amount.
+    Null where the currency changed or the deal was not there on the first day: all difference is then one of amount.
     """
-    dated = snapshot.definitions.exchange_rate_day == "booking_day"
-    priced_on = business_day(known.first_priced_at_1, snapshot.definitions.business_time_zone)
-    stayed = (
-        known.existed & known.currency_0.identical_to(known.ended_currency) & (known.leaving.fill_null("") != "deleted")
+    definitions = last.definitions
+    now, then = last.deals, first.deals.select(then_id="opportunity_id", then_currency="currency")
+    joined = now.left_join(then, now.opportunity_id == then.then_id)
+    joined = joined.left_join(states, joined.opportunity_id == states.last_id)
+    is_created = missing(joined.then_id) & (joined.created_on > ibis.literal(first.as_of)).fill_null(False)
+    stayed = ~missing(joined.then_id) & joined.then_currency.identical_to(joined.currency)
+    is_same = joined.last_currency.identical_to(joined.currency)
+    priced_on = business_day(joined.first_priced_at, definitions.business_time_zone)
+    created_rate_day = priced_on if definitions.exchange_rate_day == "booking_day" else ibis.null("date")
+    none, counts = ibis.null(MONEY), is_created | stayed
+    asked = joined.select(
+        "currency",
+        rated_id=joined.opportunity_id,
+        final_at_old_rate=ibis.ifelse(counts, joined.amount_original, none),
+        last_at_old_rate=ibis.ifelse(counts & is_same, joined.last_original, none),
+        old_rate_on=ibis.ifelse(is_created, created_rate_day, ibis.literal(first.as_of)),
     )
-    asked = known.mutate(
-        at_old_rate=ibis.ifelse(known.is_created | stayed, known.ended_original, ibis.null(MONEY)),
-        rate_day=ibis.ifelse(known.is_created, priced_on if dated else ibis.null("date"), ibis.literal(span.start)),
+    return last.in_reporting_currency(asked, ["final_at_old_rate", "last_at_old_rate"], day="old_rate_on").drop(
+        "currency", "old_rate_on"
     )
-    return snapshot.in_reporting_currency(asked, ["at_old_rate"], currency="ended_currency", day="rate_day")

@@ -86,29 +86,46 @@ def past_pipeline(request: MetricRequest, lookback: Lookback) -> pd.DataFrame:
     A combination that had nothing in a period is a row of zeros, so that every ratio rests on all past periods.
     """
     snapshot, keys = request.snapshot, list(request.by)
+    index = [*keys, "past", "offset"]
+    # Neither depends on the cut or the filter: computed once, and each cut is a short query.
+    seen = request.cut(snapshot.keep(f"yields: seen {lookback}", lambda: _seen(snapshot, lookback)))
+    frames = [grouped(seen, index, **{part: seen[part].sum() for part in PARTS})]
+    if "stage" not in keys:  # a deal created later was in no stage on that day
+        made = request.cut(snapshot.keep(f"yields: made {lookback}", lambda: _made(snapshot, lookback)))
+        frames.append(grouped(made, index, created_and_closed=made.created_and_closed.sum()))
+    both = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    both = both.reindex(columns=[*index, *PARTS])
+    both[list(PARTS)] = both[list(PARTS)].astype("float64").fillna(0.0)
+    return _completed(both, keys, lookback)
+
+
+def _seen(snapshot: Snapshot, lookback: Lookback) -> ir.Table:
+    """One row a past day and deal that was open on it, its amount, and what of it was booked in time."""
     days = ibis.memtable(pd.DataFrame(lookback.cutoffs()), schema=_CUTOFFS)
     states = snapshot.keep("yields: states", lambda: _states(snapshot))
     wins = snapshot.deals.filter((snapshot.deals.status == "won") & snapshot.deals.is_headline)
     won = wins.select(won_id=wins.opportunity_id, booked_on=wins.booked_on, won_amount=wins.amount)
     seen = states.inner_join(days, _holds(states, days))
     joined = seen.left_join(
-        won, [seen.opportunity_id == won.won_id, won.booked_on.between(days.first_day, days.last_day)]
+        won, [seen.opportunity_id == won.won_id, won.booked_on.between(seen.first_day, seen.last_day)]
     )
     in_time = (joined.close_date <= joined.last_day).fill_null(False)
     booked = joined.won_amount.fill_null(0)
-    cut = request.cut(
-        joined.mutate(
-            booked=ibis.ifelse(in_time, booked, 0),
-            open=ibis.ifelse(in_time, joined.amount.fill_null(0), 0),
-            pulled_in=ibis.ifelse(in_time, 0, booked),
-            created_and_closed=ibis.literal(0).cast("decimal(18, 2)"),
-        )
+    return joined.mutate(
+        booked=ibis.ifelse(in_time, booked, 0),
+        open=ibis.ifelse(in_time, joined.amount.fill_null(0), 0),
+        pulled_in=ibis.ifelse(in_time, 0, booked),
+        created_and_closed=ibis.literal(0).cast("decimal(18, 2)"),
     )
-    sums = grouped(cut, [*keys, "past", "offset"], **{part: cut[part].sum() for part in PARTS})
-    made = sums.head(0) if "stage" in keys else _created_and_closed(request, days)
-    both = pd.concat([frame for frame in (sums, made) if len(frame)] or [sums], ignore_index=True)
-    both[list(PARTS)] = both[list(PARTS)].astype("float64").fillna(0.0)
-    return _completed(both, keys, lookback)
+
+
+def _made(snapshot: Snapshot, lookback: Lookback) -> ir.Table:
+    """One row a past day and deal that was created after it and booked by the period's end."""
+    days = ibis.memtable(pd.DataFrame(lookback.cutoffs()), schema=_CUTOFFS)
+    deals = snapshot.deals
+    won = deals.filter((deals.status == "won") & deals.is_headline)
+    pairs = won.inner_join(days, [won.created_on > days.cutoff, won.booked_on.between(days.first_day, days.last_day)])
+    return pairs.mutate(created_and_closed=pairs.amount)
 
 
 def open_now(request: MetricRequest, last_day: date) -> pd.DataFrame:
@@ -221,16 +238,6 @@ def _described(snapshot: Snapshot) -> ir.Table:
 
 def _business_day(moment: ir.Value, snapshot: Snapshot) -> ir.Value:
     return business_day(moment, snapshot.definitions.business_time_zone)
-
-
-def _created_and_closed(request: MetricRequest, days: ir.Table) -> pd.DataFrame:
-    """What was booked in each past period from deals created after the cutoff."""
-    deals = request.snapshot.deals
-    won = deals.filter((deals.status == "won") & deals.is_headline)
-    pairs = won.inner_join(days, [won.created_on > days.cutoff, won.booked_on.between(days.first_day, days.last_day)])
-    cut = request.cut(pairs)
-    keys = [*request.by, "past", "offset"]
-    return grouped(cut, keys, created_and_closed=cut.amount.sum())
 
 
 def _completed(sums: pd.DataFrame, keys: Sequence[str], lookback: Lookback) -> pd.DataFrame:
