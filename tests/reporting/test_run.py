@@ -202,7 +202,9 @@ def test_allowed_invalid_data_are_marked_on_every_page(project: Project, gate: d
     result = run_report(_request(tmp_path, allow_invalid=True), project, Quiet())
     pages = [path for path in result.folder.glob("*.html") if path.name != "gate.html"]
     assert len(pages) == 3
-    assert all("did not pass its checks: 1 rule failed" in page.read_text() for page in pages)
+    notebooks = list(result.folder.glob("*.ipynb"))
+    assert len(notebooks) == 2
+    assert all("did not pass its checks: 1 rule failed" in page.read_text() for page in [*pages, *notebooks])
 
 
 def test_allowing_invalid_does_not_mark_valid_data(project: Project, gate: dict[str, str], tmp_path: Path) -> None:

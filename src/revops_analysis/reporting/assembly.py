@@ -19,6 +19,8 @@ from revops_analysis.reporting.key_figures import Facts, KeyFigure, document, du
 from revops_analysis.reporting.publish import write_file
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
     from revops_analysis.reporting.preparation import Preparation
     from revops_analysis.reporting.runner import Outcome
 
@@ -35,9 +37,10 @@ def assemble(
     banner = banner_text(gate)
     parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
     for outcome in outcomes:
-        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner)
+        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
-        (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(outcome.notebook) + "\n", encoding="utf-8")
+        marked = _marked(outcome.notebook, banner)
+        (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
     shutil.rmtree(staged / PARTS, ignore_errors=True)
     facts = _facts(prepared, parts)
     chapters = [
@@ -62,6 +65,21 @@ def banner_text(gate: dict[str, Any]) -> str:
     count = gate["critical"] or gate["warnings"]
     rules = f"{count} {'rule' if count == 1 else 'rules'} failed" if count else "no rule could be checked"
     return f"This data did not pass its checks: {rules}. Do not use these figures for a decision."
+
+
+def checks_text(gate: dict[str, Any]) -> str:
+    """The gate's answer in a few words."""
+    words = "passed" if gate["passed"] else f"failed, {gate['critical']} critical"
+    return f"{words}, {gate['warnings']} warnings" if gate["warnings"] else words
+
+
+def _marked(notebook: NotebookNode, banner: str) -> NotebookNode:
+    """The executed notebook, with the banner as its first cell where there is one."""
+    from nbformat.v4 import new_markdown_cell
+
+    if banner:
+        notebook.cells.insert(0, new_markdown_cell(f"**{banner}**", id="banner"))
+    return notebook
 
 
 def _part(staged: Path, name: str) -> dict[str, Any]:

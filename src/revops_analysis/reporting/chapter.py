@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,12 +39,11 @@ class Chapter:
         self._used: set[str] = set()
 
     def opening(self) -> None:
-        """Show what the chapter rests on: as-of day, source, data, definitions, gate, and what is missing."""
-        _show(
-            fragments.render(
-                "opening.html.j2", facts=self.facts, gate=self._gate(), notes=_notes(self._workspace, self.facts)
-            )
-        )
+        """Show what the chapter rests on: as-of day, period, source, data, definitions, and what is missing.
+
+        What the gate found stands on the page's head: it is known only when all chapters have run.
+        """
+        _show(fragments.render("opening.html.j2", facts=self.facts, notes=self._notes()))
 
     def headline(self, figures: Any) -> None:
         """Show what to read first, as cards, also on the first page of the run; takes what `key_figures` does."""
@@ -124,10 +122,6 @@ class Chapter:
 
     def _notes(self) -> tuple[str, ...]:
         return _notes(self._workspace, self.facts)
-
-    def _gate(self) -> dict[str, Any] | None:
-        path = self._out / "gate.json" if self._out else None
-        return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
 
     def _stem(self, kind: str, name: str) -> str:
         """The file name for a figure or table; a name used twice would overwrite the first and is refused."""

@@ -56,6 +56,8 @@ class KernelServer:
         self._folder = tempfile.TemporaryDirectory(prefix="revops-kernels-")
         self._environment = {**ENVIRONMENT, "IPYTHONDIR": f"{self.folder}/ipython", **(environment or {})}
         self._lock = threading.Lock()
+        self._forked: list[ForkedProcess] = []
+        self._closing = False
         command = [sys.executable, "-m", "revops_analysis.reporting.kernel_server", *ALWAYS_LOADED, *modules]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command,
@@ -88,12 +90,23 @@ class KernelServer:
         assert stdin is not None  # noqa: S101 - both are pipes, opened above
         assert stdout is not None  # noqa: S101
         with self._lock:
+            if self._closing:
+                raise RuntimeError("The kernel server is closing.")
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()
             answer = stdout.readline()
-        if not answer:
-            raise RuntimeError(f"The kernel server ended with status {self._process.wait()}.")
-        return ForkedProcess(json.loads(answer)["pid"])
+            if not answer:
+                raise RuntimeError(f"The kernel server ended with status {self._process.wait()}.")
+            self._forked.append(ForkedProcess(json.loads(answer)["pid"]))
+            return self._forked[-1]
+
+    def end_kernels(self) -> None:
+        """End all kernels at once and start no more: what they compute is no longer wanted."""
+        with self._lock:
+            self._closing = True
+            for process in self._forked:
+                if process.poll() is None:
+                    process.kill()
 
     def close(self) -> None:
         """End the server at once, imported or not: it keeps nothing. Kernels that still run end by themselves."""

@@ -56,12 +56,13 @@ def render_page(template: str, *, banner: str = "", **fields: Any) -> str:
 
 @dataclass(frozen=True)
 class ChapterPage:
-    """What a chapter's page needs beside the notebook: names, the report it belongs to, and what went wrong."""
+    """What a chapter's page needs beside the notebook: names, the report it belongs to, what went wrong, the gate."""
 
     name: str
     report_title: str
     error: str = ""
     banner: str = ""
+    checks: str = "not run"
 
 
 def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
@@ -77,6 +78,7 @@ def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
         name=page.name,
         report_title=page.report_title,
         error=page.error,
+        checks=page.checks,
         contents=contents,
         body=Markup(body),  # noqa: S704 - outputs are escaped where they are made, texts by the exporter
     )

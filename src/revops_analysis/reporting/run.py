@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,18 +97,13 @@ def _render(
     prepared: Preparation, project: Project, server: KernelServer, telling: tuple[_Clock, Watcher]
 ) -> RunResult:
     clock, watcher = telling
-    watcher.say("Checking the data")
-    with clock.phase("gate"):
-        gate = check_data(prepared, project)
     with staging_folder(prepared.request.reports) as staged:
-        write_gate(gate, staged, prepared)
-        watcher.say("Running the chapters")
-        with clock.phase("chapters"):
-            outcomes = _run_chapters(prepared, staged, server, watcher)
+        gate, outcomes = _check_and_run(prepared, project, (server, staged), telling)
         watcher.say("Writing the pages")
         with clock.phase("pages"):
             from revops_analysis.reporting.assembly import assemble
 
+            write_gate(gate, staged, prepared)
             chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
         document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
         workers = prepared.request.workers or len(os.sched_getaffinity(0))
@@ -115,6 +111,30 @@ def _render(
         (staged / MANIFEST).write_text(dump_json(document), encoding="utf-8")
         publish(staged, prepared.folder)
     return _published(prepared, {outcome.name: outcome.error for outcome in outcomes if outcome.error})
+
+
+def _check_and_run(
+    prepared: Preparation, project: Project, where: tuple[KernelServer, Path], telling: tuple[_Clock, Watcher]
+) -> tuple[GateResult, list[Outcome]]:
+    """Check the data while the chapters run: nothing they make leaves the staging folder if the gate refuses.
+
+    The check alone keeps one core busy for as long as the chapters need, so waiting for it would double the time.
+    """
+    from revops_analysis.reporting.runner import import_machinery
+
+    clock, watcher = telling
+    server, staged = where
+    import_machinery()
+    watcher.say("Checking the data and running the chapters")
+    with ThreadPoolExecutor(max_workers=1) as pool, clock.phase("gate and chapters"):
+        running = pool.submit(_run_chapters, prepared, staged, server, watcher)
+        try:
+            with clock.phase("gate"):
+                gate = check_data(prepared, project)
+        except BaseException:
+            server.end_kernels()
+            raise
+        return gate, running.result()
 
 
 def _published(prepared: Preparation, failed: Mapping[str, str]) -> RunResult:
@@ -207,7 +227,7 @@ def gate_summary(result: GateResult, prepared: Preparation) -> dict[str, Any]:
 
 
 def write_gate(result: GateResult, folder: Path, prepared: Preparation) -> None:
-    """The gate's answer in the run's folder, which chapters read to know whether to warn."""
+    """The gate's answer in the run's folder, as a page and as JSON."""
     from revops_analysis.reporting.gate_page import render_gate
 
     document = {**gate_summary(result, prepared), "result": result.to_dict()}

@@ -59,13 +59,13 @@ def run_chapters(
     with an error, not exceptions: the others finish.
     """
     count = workers or len(os.sched_getaffinity(0))
-    _import_machinery()
+    import_machinery()
     with ThreadPoolExecutor(max_workers=count) as pool:
         return list(pool.map(lambda job: _run_one(job, folder, server, watch), jobs))
 
 
-def _import_machinery() -> None:
-    """Import in the first thread what all of them use, and let errors be told once: by us."""
+def import_machinery() -> None:
+    """Import in one thread what several will use, and let errors be told once: by us."""
     import papermill
 
     logging.getLogger(papermill.__name__).setLevel(logging.CRITICAL)
