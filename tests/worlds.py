@@ -26,7 +26,8 @@ class World:
     everything that is dated later. `history` says whether the source records changes of deals.
     """
 
-    def __init__(self, past: int, future: int, *, history: bool) -> None:
+    def __init__(self, past: int, future: int, *, history: bool, deals: int = 4) -> None:
+        self.deals = deals
         self.past, self.future, self.history = Random(past), Random(future), history  # noqa: S311
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
@@ -112,7 +113,7 @@ class World:
 
     def _deals(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         deals, changes = [], []
-        for number in range(4):
+        for number in range(self.deals):
             row = self._row(TABLES["opportunities"], number, self.past)
             kind = self.past.choice(["changed", "changed", "late", "unchanged"]) if self.history else "unchanged"
             before = [] if kind != "changed" else self._changes(row, self.past, later=False)
@@ -120,7 +121,7 @@ class World:
             after = [] if kind == "unchanged" else self._changes(row, self.future, later=True, least=least)
             changes += before + after
             deals.append(self._unchanged(row) if kind == "unchanged" else self._current(row, before))
-        return [*deals, self._row(TABLES["opportunities"], 100, self.future)], changes
+        return [*deals, self._row(TABLES["opportunities"], 1000, self.future)], changes
 
     def _changes(self, row: dict, source: Random, *, later: bool, least: int = 1) -> list[dict[str, Any]]:
         count = source.randrange(least, 5)

@@ -18,7 +18,7 @@ def test_both_engines_agree(postgres_url: str, history: bool) -> None:
     con = ibis.connect(postgres_url)
     schema = f"world_{int(history)}"
     con.create_database(schema)
-    tables = World(3, 8, history=history).tables()
+    tables = World(3, 8, history=history, deals=60).tables()
     theirs = Snapshot(make_store(tables, con=con, database=schema), make_definitions(), DAY)
     ours = make_snapshot(tables, as_of=DAY)
     for day in (DAY, "2026-06-15"):
@@ -35,4 +35,4 @@ def compare(theirs: Snapshot, ours: Snapshot) -> None:
         assert left.schema() == right.schema(), name
         rows = [sorted(table.to_pyarrow().to_pylist(), key=repr) for table in (left, right)]
         assert rows[0] == rows[1], name
-    assert ours.deals.count().execute() > 0
+    assert ours.deals.count().execute() > 5
