@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import ibis
 import pandas as pd
@@ -14,7 +15,9 @@ from revops_analysis.definitions import Definitions
 from revops_analysis.validation.expectations import Verdict, judge
 from revops_analysis.validation.frames import batches, moment_as_number, prepared
 from revops_analysis.validation.masks import EXPECTATIONS, condition_columns, failing_rows
-from revops_analysis.validation.suites import Rule
+from revops_analysis.validation.suites import Rule, load_suites
+
+SUITES = Path(__file__).resolve().parents[2] / "expectations"
 
 
 def rule(kind: str, name: str = "users.rule", **kwargs: object) -> Rule:
@@ -127,6 +130,25 @@ def test_masks_count_what_great_expectations_counts(
     )
     verdict = judge([one], batches(table, list(data.columns)))["users.rule"]
     assert verdict.error is None
+    assert verdict.failed == failing_rows(table, one.type, one.kwargs).count().execute()
+
+
+PATTERNS = sorted({rule.kwargs["regex"] for rule in load_suites(SUITES) if "regex" in rule.kwargs})
+SPELLINGS = st.text(alphabet="aZ0.@-:/ \t\n\r\u00a0\u2003é", min_size=1, max_size=8)
+LIKELY = st.sampled_from(
+    ["USD", "EUR\n", "a@b.c", "a@b.c\n", "a\u00a0b@c.d", "acme.com", "acme.com\n", "x.y.z", " a.b"]
+)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=6, deadline=None)
+@given(words=st.lists(SPELLINGS | LIKELY, min_size=5, max_size=40))
+def test_patterns_mean_the_same_to_python_and_the_engine(pattern: str, words: list[str]) -> None:
+    one = rule("values_to_match_regex", column="x", regex=pattern)
+    con = ibis.duckdb.connect()
+    table = con.create_table("t", ibis.memtable({"x": words}))
+    verdict = judge([one], batches(table, ["x"]))["users.rule"]
+    assert (verdict.error, verdict.checked) == (None, len(words))
     assert verdict.failed == failing_rows(table, one.type, one.kwargs).count().execute()
 
 

@@ -87,6 +87,12 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         ),
         "does not exist",
     ),
+    "class of characters": (
+        lambda rule: rule.update(
+            type="expect_column_values_to_match_regex", kwargs={"column": "email", "regex": r"^\s+$"}
+        ),
+        "means different things",
+    ),
     "unknown condition": (lambda rule: rule["kwargs"].update(row_condition="x == 1"), "unknown row condition"),
     "unknown operator": (
         lambda rule: rule["kwargs"].update(

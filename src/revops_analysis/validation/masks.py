@@ -7,6 +7,7 @@ its own count must equal Great Expectations', so that a difference in meaning is
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -59,7 +60,10 @@ def _outside_range(table: ibis.Table, kwargs: Kwargs) -> ibis.expr.types.Boolean
 
 
 def _unlike(table: ibis.Table, kwargs: Kwargs) -> ibis.expr.types.BooleanValue:
-    return ~table[kwargs["column"]].re_search(kwargs["regex"])
+    pattern = kwargs["regex"]
+    if pattern.endswith("$"):  # in Python it also matches before a last line feed, in the engine it does not
+        pattern = pattern[:-1] + r"\n?\z"
+    return ~table[kwargs["column"]].re_search(pattern)
 
 
 def _not_after(table: ibis.Table, kwargs: Kwargs) -> ibis.expr.types.BooleanValue:
@@ -67,6 +71,7 @@ def _not_after(table: ibis.Table, kwargs: Kwargs) -> ibis.expr.types.BooleanValu
     return first < second if kwargs.get("or_equal") else first <= second
 
 
+_CLASSES = re.compile(r"\\[sSwWdDbBZ]|\(\?")
 _ALWAYS = frozenset({"row_condition", "mostly"})
 _COLUMN = frozenset({"column"})
 
@@ -156,10 +161,24 @@ def check_kwargs(table: str, expectation: str, kwargs: Kwargs, where: str) -> No
     for name in sorted(set(kwargs) - shape.required - shape.optional):
         raise _unknown("option", name, sorted(shape.required | shape.optional), where)
     _check_condition(kwargs.get("row_condition"), where)
+    _check_pattern(kwargs.get("regex"), where)
     known = (*TABLES[table].names, *DERIVED.get(table, ()))
     for name in columns_of(kwargs):
         if name not in known:
             raise _unknown("column", name, known, where)
+
+
+def _check_pattern(pattern: str | None, where: str) -> None:
+    """Refuse what Python and the engine read differently: Python's classes know all scripts, the engine's ASCII."""
+    found = _CLASSES.search(pattern or "")
+    if found:
+        raise ConfigurationError(
+            "A pattern uses a class that means different things to Python and to the engine.",
+            expected="the characters themselves, for example [0-9] or [ \\t\\r\\n]",
+            found=found.group(),
+            where=where,
+            fix="write the characters out",
+        )
 
 
 def _check_condition(condition: Any, where: str) -> None:
