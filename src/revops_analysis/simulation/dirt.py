@@ -25,7 +25,8 @@ from revops_analysis.simulation.words import (
 
 SHARES = {
     "stage_typo": 0.0008,
-    "impossible_date": 0.0010,
+    "impossible_date": 0.0025,
+    "moment_of_1970": 0.0006,
     "orphan": 0.0008,
     "exact_duplicate": 0.0010,
     "late_pricing": 0.10,
@@ -176,7 +177,7 @@ def soil_rows(name: str, columns: Columns, dirt: Dirt) -> Columns:
         ghosts = identifiers(prefix, np.arange(count) + _GHOST)
         columns[column] = _replace(columns[column], dirt.rows("orphan", count), ghosts)
     if name == "activities":
-        strange = dirt.rows("impossible_date", count)
+        strange = dirt.rows("moment_of_1970", count)
         columns["occurred_at"] = np.where(strange, columns["occurred_at"] % tl.DAY_US, columns["occurred_at"])
     twice = dirt.rows("exact_duplicate", count)
     order = np.sort(np.concatenate([np.arange(count), np.flatnonzero(twice)]))

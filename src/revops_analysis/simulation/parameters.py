@@ -150,7 +150,7 @@ SCENARIOS: Mapping[str, _Change | None] = {
     "default": None,
     "null": ("heterogeneity", 0.0),
     "stalling_seller": ("stalling_pace", 0.35),
-    "segment_win_rate_drop": ("mid_market_death", 1.9),
+    "segment_win_rate_drop": ("mid_market_death", 1.45),
     "slow_stage": ("slow_stage", 2.0),
     "price_rise": ("price_rise", 0.25),
     "slump": ("slump", 0.35),
@@ -179,6 +179,6 @@ def parameters_for(options: SimulationOptions) -> Parameters:
         return replace(base, size=base.size * float(value))  # type: ignore[arg-type]
     if name == "heterogeneity":
         return replace(
-            base, heterogeneity=0.0, skill_sd=0.0, optimism_sd=0.0, market_sd=0.0, price_drift=0.0, tenure_years=1000.0
+            base, heterogeneity=0.0, skill_sd=0.0, optimism_sd=0.0, market_sd=0.0, price_drift=0.0, tenure_years=1e6
         )
     return replace(base, **{name: value})  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from revops_analysis.simulation.book import Book
 from revops_analysis.simulation.columns import Columns, Floats, Ints, identifiers, pick
 from revops_analysis.simulation.deals import Ledger, Prices
 from revops_analysis.simulation.parameters import Parameters
-from revops_analysis.simulation.people import AE, MANAGER, Team
+from revops_analysis.simulation.people import AE, MANAGER, Team, known_users
 from revops_analysis.simulation.record import Record
 from revops_analysis.simulation.words import BEST_CASE, COMMIT, RENEWAL, SEGMENTS, WON
 
@@ -62,7 +62,7 @@ def quotas_table(team: Team, parameters: Parameters, offset: int) -> Columns:
     """The table `quotas`: each segment's target × over-assignment, shared by ramped capacity of its sellers."""
     q = quarters()
     start, end = tl.quarter_start(q), tl.quarter_start(q + 1) - 1
-    sellers = np.flatnonzero(team.role[team.user_seat] == AE)
+    sellers = np.flatnonzero((team.role[team.user_seat] == AE) & known_users(team))
     segment = team.segment[team.user_seat[sellers]]
     left = np.where(team.user_left[sellers] == tl.NO_DAY, tl.FAR, team.user_left[sellers])
     hired = team.user_hired[sellers]
