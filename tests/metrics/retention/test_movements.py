@@ -262,20 +262,20 @@ def assert_totals_agree(totals: pd.Series, whole: pd.DataFrame, *, has_transfers
 
 def reference(history: list[dict[str, Any]], mrr_rates: str, first: str) -> dict[str, int]:
     """Closing balances in cents, the plain way: a loop over months and terms in exact arithmetic."""
-    rate_of = {row["day"][:7]: Decimal(repr(row["rate_to_reporting"])) for row in RATES}
+    rate_of = {row["day"][:7]: Decimal(repr(row["rate_to_reporting"])).quantize(Decimal("1e-12")) for row in RATES}
     balances = {}
     for number in range(month_number(dt.date.fromisoformat(f"{first}-01")), month_number(dt.date(2025, 12, 1)) + 1):
         last = month_end(number)
-        total: dict[tuple[str, str], Decimal] = {}
-        for row in history:
-            end = row["ended_on"]
-            if row["started_on"] <= str(last) and (end is None or end >= str(last)):
-                key = (row["account_id"], str(row["product"]), row["currency"])
-                total[key] = total.get(key, Decimal(0)) + Decimal(row["mrr"])
-        rate = rate_of[str(last)[:7] if mrr_rates == "monthly" else "2025-12"].quantize(Decimal("1e-12"))
+        active = [row for row in history if row["started_on"] <= str(last) and (row["ended_on"] or "9999") >= str(last)]
+        total: dict[tuple[object, object], Decimal] = {}
+        for term_number, row in enumerate(active):
+            # At constant rates each term is converted by itself, at monthly rates each account's product.
+            key = term_number if mrr_rates == "constant" else (row["account_id"], row["product"], row["currency"])
+            total[key, row["currency"]] = total.get((key, row["currency"]), Decimal(0)) + Decimal(row["mrr"])
+        rate = rate_of[str(last)[:7] if mrr_rates == "monthly" else "2025-12"]
         values = [
-            (amount * (rate if key[2] == "EUR" else 1)).quantize(Decimal("1e-6"), rounding="ROUND_HALF_UP")
-            for key, amount in total.items()
+            (amount * (rate if currency == "EUR" else 1)).quantize(Decimal("1e-6"), rounding="ROUND_HALF_UP")
+            for (_, currency), amount in total.items()
         ]
         balances[str(last)[:7]] = int((sum(values, Decimal(0)) * 100).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
     return balances

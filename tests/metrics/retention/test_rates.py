@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from metrics.retention.companies import company, term
 from revops_analysis.metrics.retention import retention_rates
 from revops_analysis.metrics.retention.ledger import month_number
+from revops_analysis.metrics.retention.rates import rates_of
 
 JANUARY = month_number(dt.date(2025, 1, 1))
 
@@ -95,3 +98,16 @@ def test_the_table_has_a_row_a_month_with_each_measure_and_its_interval() -> Non
     table = retention_rates(company(HISTORY, "2025-02-28")).table()
     assert table["month"].to_list() == ["2025-01", "2025-02"]
     assert {"accounts", "base_mrr", "nrr", "nrr_low", "grr_high", "logo", "reason"} <= set(table.columns)
+
+
+def test_very_many_accounts_are_drawn_in_groups_and_keep_value_and_spread() -> None:
+    rng = np.random.default_rng(3)
+    base = pd.Series(rng.lognormal(5, 1, 6_000))
+    now = base * rng.choice([0.0, 1.0, 1.3], 6_000, p=[0.1, 0.6, 0.3])
+    nrr = rates_of(base, now, "none")[0]
+    assert nrr["value"] == pytest.approx(now.sum() / base.sum())
+    assert nrr["n"] == 6_000
+    error = (now - nrr["value"] * base).std() * np.sqrt(6_000) / base.sum()  # linearised standard error of a ratio
+    assert (nrr["high"] - nrr["low"]) / (2 * 1.96) == pytest.approx(error, rel=0.12)
+    shuffled = rng.permutation(6_000)
+    assert rates_of(base[shuffled], now[shuffled], "none")[0] == nrr

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 MRR_TYPE = "decimal(18, 6)"
-SUM_TYPE = "decimal(38, 6)"
 SOURCES = ("subscriptions", "revenue_ledger")
 """Tables that recurring revenue can come from; the first that the source supplies is used."""
 
@@ -34,7 +33,7 @@ class RecurringRevenue:
     """Recurring revenue in the reporting currency, month by month.
 
     `table`: account_id, product, month (number), mrr, mrr_at_next (the same revenue at the next month's rates; equal
-    to mrr at constant rates), both DECIMAL(38, 6), never 0. `first` and `last`: numbers of the first observed and the
+    to mrr at constant rates), both DECIMAL(18, 6), never 0. `first` and `last`: numbers of the first observed and the
     last complete month. `origin`: the canonical table it comes from. `kept`: results that are asked for
     often.
     """
@@ -119,19 +118,22 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     if origin is None:
         return None
     rows = _terms(snapshot) if origin == "subscriptions" else _ledger_rows(snapshot)
-    bounds = rows.aggregate(first=rows.first_day.min()).to_pyarrow().to_pylist()[0]
+    starts = rows.aggregate(first=rows.first_day.min()).to_pyarrow().to_pylist()[0]["first"]
     last = month_number(snapshot.as_of + dt.timedelta(days=1)) - 1
-    if bounds["first"] is None or month_number(bounds["first"]) > last:
+    if starts is None or month_number(starts) > last:
         return None
-    since = month_number(bounds["first"])
-    monthly = _by_month(rows, since, last)
-    table = snapshot.con.create_table(ibis.util.gen_name("mrr"), _valued(snapshot, monthly), temp=True)
-    found = table.aggregate(first=table.month.min()).to_pyarrow().to_pylist()[0]["first"]
+    table = _at_constant_rates if snapshot.definitions.mrr_rates == "constant" else _at_monthly_rates
+    monthly = _kept(snapshot, table(snapshot, rows, range(month_number(starts), last + 1)))
+    found = monthly.aggregate(first=monthly.month.min()).to_pyarrow().to_pylist()[0]["first"]
     if found is None:
         return None
     from_setting = snapshot.definitions.recurring_revenue_from
     first = max(found, month_number(from_setting)) if from_setting else found
-    return RecurringRevenue(table, first, last, origin) if first <= last else None
+    return RecurringRevenue(monthly, first, last, origin) if first <= last else None
+
+
+def _kept(snapshot: Snapshot, expression: ir.Table) -> ir.Table:
+    return snapshot.con.create_table(ibis.util.gen_name("retention"), expression, temp=True)
 
 
 def _terms(snapshot: Snapshot) -> ir.Table:
@@ -179,35 +181,38 @@ def _ledger_rows(snapshot: Snapshot) -> ir.Table:
     return ledger.select("account_id", "product", "currency", "mrr", first_day=first, last_day=last)
 
 
-def _by_month(rows: ir.Table, since: int, last: int) -> ir.Table:
-    """One row a term and month on whose last day it was active."""
-    numbers = list(range(since, last + 1))
-    ends = [month_end(number) for number in numbers]
-    following = [month_end(number + 1) for number in numbers]
-    months = ibis.memtable(
-        {"month": numbers, "month_end": ends, "next_end": following},
+def _by_month(rows: ir.Table, months: range, keys: list[str]) -> ir.Table:
+    """Revenue of each month on whose last day it was active: the keys, month, month_end, next_end, mrr."""
+    calendar = ibis.memtable(
+        {
+            "month": list(months),
+            "month_end": [month_end(number) for number in months],
+            "next_end": [month_end(number + 1) for number in months],
+        },
         schema=ibis.schema({"month": "int64", "month_end": "date", "next_end": "date"}),
     )
-    is_open = rows.last_day.isnull() | (rows.last_day >= months.month_end)
-    active = rows.join(months, [rows.first_day <= months.month_end, is_open])
-    keys = ["account_id", "product", "currency", "month", "month_end", "next_end"]
-    return active.group_by(keys).aggregate(mrr=active.mrr.sum().cast(MRR_TYPE))
+    is_open = rows.last_day.isnull() | (rows.last_day >= calendar.month_end)
+    active = rows.join(calendar, [rows.first_day <= calendar.month_end, is_open])
+    return active.group_by([*keys, "month", "month_end", "next_end"]).aggregate(mrr=active.mrr.sum().cast(MRR_TYPE))
 
 
-def _valued(snapshot: Snapshot, monthly: ir.Table) -> ir.Table:
-    """Convert to the reporting currency: at the month's rates and, for the movement of rates, at the next month's."""
-    both = monthly.mutate(mrr_at_next=monthly.mrr)
-    if snapshot.definitions.mrr_rates == "constant":
-        valued = snapshot.in_reporting_currency(both, ["mrr", "mrr_at_next"])
-    else:
-        known = ibis.least(both.next_end, ibis.literal(snapshot.as_of))
-        dated = both.mutate(next_end=known)
-        valued = snapshot.in_reporting_currency(dated, ["mrr"], day="month_end")
-        valued = snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
-    keys = ["account_id", "product", "month"]
-    summed = valued.group_by(keys).aggregate(mrr=valued.mrr.sum(), mrr_at_next=valued.mrr_at_next.sum())
-    exact = summed.mutate(mrr=summed.mrr.cast(SUM_TYPE), mrr_at_next=summed.mrr_at_next.cast(SUM_TYPE))
-    return exact.filter(exact.mrr != 0)
+def _at_constant_rates(snapshot: Snapshot, rows: ir.Table, months: range) -> ir.Table:
+    """Every month at the as-of date's rates: what is billed in another currency is converted term by term."""
+    valued = snapshot.in_reporting_currency(rows, ["mrr"])
+    monthly = _by_month(valued, months, ["account_id", "product"])
+    paid = monthly.filter(monthly.mrr != 0)
+    return paid.select("account_id", "product", "month", "mrr", mrr_at_next=paid.mrr)
+
+
+def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table, months: range) -> ir.Table:
+    """Each month at the rates of its last day and, for the movement of rates, of the next month's."""
+    monthly = _kept(snapshot, _by_month(rows, months, ["account_id", "product", "currency"]))
+    known = ibis.least(monthly.next_end, ibis.literal(snapshot.as_of))
+    both = monthly.mutate(mrr_at_next=monthly.mrr, next_end=known)
+    valued = snapshot.in_reporting_currency(both, ["mrr"], day="month_end")
+    valued = snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
+    sums = {name: valued[name].sum().cast(MRR_TYPE) for name in ("mrr", "mrr_at_next")}
+    return valued.group_by(["account_id", "product", "month"]).aggregate(**sums).filter(_.mrr != 0)
 
 
 def require_revenue(snapshot: Snapshot) -> RecurringRevenue:

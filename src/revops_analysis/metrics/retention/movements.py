@@ -14,7 +14,7 @@ from ibis import _
 
 from revops_analysis.metrics.retention.customers import customers, cut, moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
-    SUM_TYPE,
+    MRR_TYPE,
     RecurringRevenue,
     month_end,
     month_label,
@@ -41,7 +41,7 @@ LINES = (
 observed month; nobody knows when it came."""
 
 GAINS, LOSSES = ("new", "expansion", "reactivation"), ("contraction", "churn")
-_ZERO = ibis.literal(0, SUM_TYPE)
+_ZERO = ibis.literal(0, MRR_TYPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def mrr_movements(snapshot: Snapshot, by: Sequence[str] = (), where: str | Where
 def account_lines(snapshot: Snapshot, by: Sequence[str] = (), where: Where | None = None) -> ir.Table:
     """Movements before they are summed: a row an account (and product, where the cut asks) and month.
 
-    Columns: account_id, month (number), product if it moves, opening, closing, each of `LINES` (DECIMAL(38, 6)), and
+    Columns: account_id, month (number), product if it moves, opening, closing, each of `LINES` (DECIMAL(18, 6)), and
     the customer's columns.
     """
     revenue = require_revenue(snapshot)
@@ -98,7 +98,7 @@ def account_lines(snapshot: Snapshot, by: Sequence[str] = (), where: Where | Non
 def _lines(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
     def make() -> ir.Table:
         joined = _balances(revenue, moving).join(customers(snapshot, revenue), "account_id")
-        return _with_lines(_with_kind(joined, revenue.first), moving)
+        return _with_lines(_with_kind(joined, revenue.first, moving), moving)
 
     return revenue.keep(snapshot.con, f"lines {moving}", make)
 
@@ -112,19 +112,21 @@ def _balances(revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
         *keys, month=_.month + 1, opening=_.mrr, revalued=_.mrr_at_next, closing=_ZERO
     )
     both = ibis.union(now, before)
-    sums = {name: both[name].sum().cast(SUM_TYPE) for name in ("opening", "revalued", "closing")}
+    sums = {name: both[name].sum().cast(MRR_TYPE) for name in ("opening", "revalued", "closing")}
     return both.group_by([*keys, "month"]).aggregate(**sums)
 
 
-def _with_kind(table: ir.Table, first: int) -> ir.Table:
-    """Name the account's movement in the month; `change` is the cell's change at this month's rates."""
+def _with_kind(table: ir.Table, first: int, moving: list[str]) -> ir.Table:
+    """Name the account's movement in the month; `change` is the cell's change at this month's rates.
+
+    Where an account has one cell (`moving` is empty), the cell is the account and nothing needs to be summed.
+    """
+    table = table.mutate(change=table.closing - table.revalued)
     account = ibis.window(group_by=["account_id", "month"])
-    table = table.mutate(
-        was=table.opening.sum().over(account) > 0,
-        remains=table.closing.sum().over(account) > 0,
-        change=table.closing - table.revalued,
+    opening, closing, whole = (
+        table[name].sum().over(account) if moving else table[name] for name in ("opening", "closing", "change")
     )
-    whole = table.change.sum().over(account)
+    table = table.mutate(was=opening > 0, remains=closing > 0, whole=whole)
     starts = ~table.was & table.remains
     return table.mutate(
         kind=ibis.cases(
@@ -132,8 +134,8 @@ def _with_kind(table: ir.Table, first: int) -> ir.Table:
             (starts & (table.month == table.first_month), "new"),
             (starts, "reactivation"),
             (table.was & ~table.remains, "churn"),
-            (whole > 0, "expansion"),
-            (whole < 0, "contraction"),
+            (table.whole > 0, "expansion"),
+            (table.whole < 0, "contraction"),
             else_="none",
         )
     )
@@ -151,7 +153,7 @@ def _with_lines(table: ir.Table, moving: list[str]) -> ir.Table:
         if name not in ("transfer_in", "transfer_out", "exchange_rate")
     }
     done = table.mutate(**lines, exchange_rate=table.revalued - table.opening)
-    return done.drop("gain", "loss", "change", "revalued", "was", "remains", "kind")
+    return done.drop("gain", "loss", "change", "revalued", "was", "remains", "whole", "kind")
 
 
 def _with_transfers(table: ir.Table, moving: list[str]) -> ir.Table:
@@ -162,7 +164,7 @@ def _with_transfers(table: ir.Table, moving: list[str]) -> ir.Table:
         order = [table[side].desc(), *[table[name] for name in moving]]
         so_far = ibis.window(group_by=["account_id", "month"], order_by=order, preceding=(None, 0), following=None)
         earlier = table[side].sum().over(so_far) - table[side]
-        sides[side] = ibis.least(ibis.greatest(moved - earlier, _ZERO), table[side]).cast(SUM_TYPE)
+        sides[side] = ibis.least(ibis.greatest(moved - earlier, _ZERO), table[side]).cast(MRR_TYPE)
     return table.mutate(transfer_in=sides["gain"], transfer_out=-sides["loss"])
 
 

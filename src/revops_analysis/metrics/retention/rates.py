@@ -32,6 +32,8 @@ MEASURES: tuple[Measure, ...] = ("nrr", "grr", "logo")
 YEAR = 12
 SEED = 0
 """Seed of every interval here, so that the same question has the same answer."""
+MOST_UNITS = 2_000
+"""More accounts than this are drawn in random groups."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +142,26 @@ def rates_of(base: pd.Series, now: pd.Series, reason: str) -> list[dict[str, obj
     if n == 0:
         return [{"measure": measure, **_nothing(reason), "n": 0, "base_mrr": None} for measure in MEASURES]
     rows: list[dict[str, object]] = []
+    groups = _groups(before, after)
     for measure, kept in (("nrr", after), ("grr", np.minimum(before, after))):
-        ratio = bootstrap_ratio(kept, before, SEED)
+        ratio = bootstrap_ratio(kept, before, SEED, clusters=groups)
         rows.append({"measure": measure, "value": ratio.value, "low": ratio.low, "high": ratio.high})
     stayed = int((after > 0).sum())
     low, high = wilson_interval([stayed], [n])
     rows.append({"measure": "logo", "value": stayed / n, "low": float(low[0]), "high": float(high[0])})
     return [{**row, "reason": None, "n": n, "base_mrr": total} for row in rows]
+
+
+def _groups(before: np.ndarray, after: np.ndarray) -> np.ndarray | None:
+    """Deal very many accounts into random groups that are drawn together; None where there are few.
+
+    The spread of a sum over groups is that over accounts, and a rate of every month stays affordable.
+    """
+    if len(before) <= MOST_UNITS:
+        return None
+    groups = np.empty(len(before), dtype=np.int64)
+    groups[np.lexsort((after, before))] = np.random.default_rng(SEED).permutation(len(before)) % MOST_UNITS
+    return groups
 
 
 def _nothing(reason: str) -> dict[str, object]:
