@@ -46,10 +46,12 @@ def exchange(store: Store, reporting: str) -> Exchange:
 
     Days end at `data_through`; the rate of a day never rests on a later one.
     """
-    kept = f"daily_rates_{reporting}"
-    rates = store.table("exchange_rates")
-    days = _calendar(rates, store.info.data_through)
-    return Exchange(store.keep(kept, _filled(rates, days)), reporting)
+
+    def daily() -> ibis.Table:
+        rates = store.table("exchange_rates")
+        return _filled(rates, _calendar(rates, store.info.data_through))
+
+    return Exchange(store.keep("daily_rates", daily), reporting)
 
 
 def converted(amount: ir.Value, rate: ir.Value, to: str = "decimal(18, 2)") -> ir.Value:
