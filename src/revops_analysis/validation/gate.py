@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from revops_analysis.errors import ConfigurationError
+from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.project import find_project
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.warehouse import WarehouseInfo, attach
 from revops_analysis.validation.evidence import Evidence, count, count_rows, load_counts
-from revops_analysis.validation.expectations import Verdict, judge
+from revops_analysis.validation.expectations import Verdict, judge, warm_up
 from revops_analysis.validation.frames import batches, key_column
 from revops_analysis.validation.masks import columns_of, compared_columns, failing_rows
 from revops_analysis.validation.measures import measure
@@ -71,6 +72,7 @@ def validate(
         )
     suites = load_suites(find_project().expectations if expectations is None else expectations)
     rules = [rule.resolved(definitions, warehouse.data_through) for rule in suites]
+    Thread(target=warm_up, daemon=True).start()  # Great Expectations takes seconds to import: let the engine count
     con = attach(warehouse)
     try:
         evidence = Evidence(
@@ -96,16 +98,26 @@ def validate(
 
 
 def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding]:
-    """Check every rule: rule id → finding, exactly one a rule."""
+    """Check every rule: rule id → finding, exactly one a rule.
+
+    Raises DataRefusedError should a rule have no finding.
+    """
     reasons = {rule.id: _nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
     findings = {name: _Finding("not checked", reason=reason) for name, reason in reasons.items() if reason}
     left = [rule for rule in rules if rule.id not in findings]
+    measured = [rule for rule in left if rule.measure is not None]
+    figures = {rule.id: _figure(measure(evidence, rule.table, rule.measure or {})) for rule in measured}
+    findings |= _check_figures(measured, figures)
     for table in TABLES:
         by_row = [rule for rule in left if rule.table == table and rule.measure is None]
         findings |= _check_rows(evidence, table, by_row)
-    findings |= _check_measures(evidence, [rule for rule in left if rule.measure is not None])
     if len(findings) != len(rules) or set(findings) != {rule.id for rule in rules}:
-        raise AssertionError("a rule has vanished between the suites and the results")
+        raise DataRefusedError(
+            "The gate lost a rule, so its answer is worth nothing.",
+            expected=f"a result for each of {len(rules)} rules",
+            found=f"{len(findings)} results",
+            fix="report this as a bug, with the versions of the libraries",
+        )
     return findings
 
 
@@ -160,9 +172,8 @@ class _Figure:
     failing: ibis.Table | None = None
 
 
-def _check_measures(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding]:
-    """Rules over a figure: the engine computes it, Great Expectations judges it, all of them in one frame."""
-    figures = {rule.id: _figure(measure(evidence, rule.table, rule.measure or {})) for rule in rules}
+def _check_figures(rules: Sequence[Rule], figures: Mapping[str, _Figure | NotChecked]) -> dict[str, _Finding]:
+    """Rules over a figure that the engine computed: Great Expectations judges all of them in one frame."""
     judged = [rule for rule in rules if isinstance(figures[rule.id], _Figure)]
     verdicts = judge(judged, [_one_row(figures)]) if judged else {}
     return {rule.id: _measured_finding(figures[rule.id], verdicts.get(rule.id)) for rule in rules}
