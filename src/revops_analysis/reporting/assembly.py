@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from revops_analysis.findings.finding import Evidence, Finding, Place, rank
 from revops_analysis.reporting import pages
-from revops_analysis.reporting.chapter import PARTS
+from revops_analysis.reporting.chapter import PARTS, latest_values_note
 from revops_analysis.reporting.fragments import render_findings, render_headline
 from revops_analysis.reporting.key_figures import Facts, KeyFigure, document, dump_json
 from revops_analysis.reporting.publish import write_file
@@ -89,7 +89,8 @@ def _part(staged: Path, name: str) -> dict[str, Any]:
 
 
 def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
-    warnings = dict.fromkeys(note for part in parts.values() for note in part.get("notes", []))
+    warnings = dict.fromkeys(note for part in parts.values() for note in part.get("warnings", []))
+    used = latest_values_note(column for part in parts.values() for column in part.get("latest_values_of", []))
     return Facts(
         source=prepared.profile.name,
         data_hash=prepared.warehouse.content_hash,
@@ -99,7 +100,7 @@ def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
         definitions_hash=prepared.definitions.hash,
         currency=prepared.definitions.reporting_currency,
         seed=int(prepared.spec.parameters.get("seed", 0)),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *used),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ class Chapter:
 
         What the gate found stands on the page's head: it is known only when all chapters have run.
         """
-        _show(fragments.render("opening.html.j2", facts=self.facts, notes=self._notes()))
+        used = latest_values_note(self._workspace.used_current_columns)
+        _show(fragments.render("opening.html.j2", facts=self.facts, notes=self.facts.warnings + used))
 
     def headline(self, figures: Any) -> None:
         """Show what to read first, as cards, also on the first page of the run; takes what `key_figures` does."""
@@ -116,12 +117,10 @@ class Chapter:
         published = KeyFigures(self.facts, collect_rows(figures, self.facts.period))
         if self._out:
             part = published.as_json(f"chapter {self.name}")
-            part |= {"headline": self._headline, "findings": self._findings, "notes": list(self._notes())}
+            used = list(self._workspace.used_current_columns)
+            part |= {"headline": self._headline, "findings": self._findings, "latest_values_of": used}
             _write(self._out / PARTS / f"{self.name}.json", dump_json(part).encode())
         print(published.as_text())  # the output that nbval compares
-
-    def _notes(self) -> tuple[str, ...]:
-        return _notes(self._workspace, self.facts)
 
     def _stem(self, kind: str, name: str) -> str:
         """The file name for a figure or table; a name used twice would overwrite the first and is refused."""
@@ -147,16 +146,11 @@ def facts_of(workspace: Any, period: str, seed: int = 0) -> Facts:
     )
 
 
-def _notes(workspace: Any, facts: Facts) -> tuple[str, ...]:
-    """The workspace's notes, and the columns used whose past is not known."""
-    used = sorted(workspace.used_current_columns)
-    if not used:
-        return facts.warnings
-    listed = ", ".join(used)
-    return (
-        *facts.warnings,
-        f"Of these columns only the latest values are known, which may differ from those of the day: {listed}.",
-    )
+def latest_values_note(columns: Iterable[str]) -> tuple[str, ...]:
+    """One sentence on columns whose past is not known, where any were used."""
+    listed = ", ".join(sorted(set(columns)))
+    sentence = "Of these columns only the latest values are known, which may differ from those of the day: "
+    return (f"{sentence}{listed}.",) if listed else ()
 
 
 def _checked_name(name: str) -> str:
