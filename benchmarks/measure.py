@@ -56,8 +56,9 @@ def measure(step: str, scale: float, place: Place) -> Measurement:
         if process.returncode != 0:
             errors.seek(0)
             lines = errors.read().strip().splitlines() or [f"exit code {process.returncode}"]
-            reason = "out of memory" if "MemoryError" in lines[-1] or process.returncode == -9 else lines[-1]
-            return Measurement(step, scale, None, None, round(peak), {}, reason[:160])
+            is_full = "MemoryError" in lines[-1] or "OutOfMemory" in lines[-1] or process.returncode == -9
+            reason = "out of memory" if is_full else " ".join(line.strip() for line in lines[-5:])
+            return Measurement(step, scale, None, None, round(peak), {}, reason[:400])
         told = json.loads(Path(answer.name).read_text(encoding="utf-8"))
     return Measurement(step, scale, told["seconds"], told["cpu_seconds"], round(peak), told["facts"])
 
