@@ -104,7 +104,7 @@ def _members(
     snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain, by: Sequence[str], where: Where
 ) -> ir.Table:
     """Customers of each cohort with their start: the first month, or the first observed one, and its revenue."""
-    who = cut(snapshot, customers(snapshot, revenue, grain), by, where)
+    who = cut(snapshot, revenue, customers(snapshot, revenue, grain), by, where)
     starts = who.mutate(start=ibis.greatest(who.first_month, revenue.first))
     totals = revenue.table.group_by(["account_id", "month"]).aggregate(mrr=_.mrr.sum()).filter(_.mrr > 0)
     joined = starts.join(totals, [starts.account_id == totals.account_id, starts.start == totals.month])

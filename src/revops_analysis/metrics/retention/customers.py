@@ -83,14 +83,18 @@ def moving_dimensions(by: Sequence[str], where: Where) -> list[str]:
     return [name for name in MOVING if name in by or name in where.columns]
 
 
-def cut(snapshot: Snapshot, table: ir.Table, by: Sequence[str], where: Where) -> ir.Table:
-    """Filter a table that has a column for each dimension, and note the columns whose past is not known.
+def cut(snapshot: Snapshot, revenue: RecurringRevenue, table: ir.Table, by: Sequence[str], where: Where) -> ir.Table:
+    """Filter a table of accounts and give it the dimensions of the cut; columns whose past is not known are noted.
 
-    Raises ConfigurationError for a name that is no dimension.
+    The customer's columns are joined only where they are asked for. Raises ConfigurationError for a name that is no
+    dimension.
     """
     check_names(by, DIMENSIONS, "dimension", "by, of retention")
     check_names(where.columns, DIMENSIONS, "column in a filter", "filter on retention")
     used = {*by, *where.columns}
     snapshot.use_columns([f"accounts.{name}" for name in ACCOUNT_COLUMNS if name in used])
+    wanted = [name for name in DIMENSIONS if name in used and name not in table.columns]
+    if wanted:
+        table = table.join(customers(snapshot, revenue).select("account_id", *wanted), "account_id")
     conditions = [item.predicate(table[item.column]) for item in where.conditions]
     return table.filter(conditions) if conditions else table

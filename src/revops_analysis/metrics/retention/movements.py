@@ -74,7 +74,7 @@ def mrr_movements(snapshot: Snapshot, by: Sequence[str] = (), where: str | Where
     condition = parse_where(where)
     revenue = require_revenue(snapshot)
     cells = _lines(snapshot, revenue, moving_dimensions(by, condition))
-    shown = cut(snapshot, cells, by, condition)
+    shown = cut(snapshot, revenue, cells, by, condition)
     keys = ["month", *by]
     sums = {line: shown[line].sum() for line in LINES}
     counts = {f"n_{line}": (shown[line] != 0).sum() for line in LINES}
@@ -88,16 +88,18 @@ def account_lines(snapshot: Snapshot, by: Sequence[str] = (), where: Where | Non
     """Movements before they are summed: a row an account (and product, where the cut asks) and month.
 
     Columns: account_id, month (number), product if it moves, opening, closing, each of `LINES` (DECIMAL(18, 6)), and
-    the customer's columns.
+    the columns of the cut.
     """
     revenue = require_revenue(snapshot)
     condition = where or Where()
-    return cut(snapshot, _lines(snapshot, revenue, moving_dimensions(by, condition)), by, condition)
+    cells = _lines(snapshot, revenue, moving_dimensions(by, condition))
+    return cut(snapshot, revenue, cells, by, condition)
 
 
 def _lines(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
     def make() -> ir.Table:
-        joined = _balances(revenue, moving).join(customers(snapshot, revenue), "account_id")
+        since = customers(snapshot, revenue).select("account_id", "first_month")
+        joined = _balances(revenue, moving).join(since, "account_id")
         return _with_lines(_with_kind(joined, revenue.first, moving), moving)
 
     return revenue.keep(snapshot.con, f"lines {moving}", make)
@@ -153,7 +155,7 @@ def _with_lines(table: ir.Table, moving: list[str]) -> ir.Table:
         if name not in ("transfer_in", "transfer_out", "exchange_rate")
     }
     done = table.mutate(**lines, exchange_rate=table.revalued - table.opening)
-    return done.drop("gain", "loss", "change", "revalued", "was", "remains", "whole", "kind")
+    return done.drop("gain", "loss", "change", "revalued", "was", "remains", "whole", "kind", "first_month")
 
 
 def _with_transfers(table: ir.Table, moving: list[str]) -> ir.Table:

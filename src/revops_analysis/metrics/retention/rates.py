@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
-from revops_analysis.metrics.retention.customers import customers, cut, moving_dimensions
+from revops_analysis.metrics.retention.customers import cut, moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
     RecurringRevenue,
     missing_reason,
@@ -96,8 +96,7 @@ def _pairs(snapshot: Snapshot, revenue: RecurringRevenue, by: Sequence[str], whe
     """A row an account (and product, where the cut asks) and month with revenue at m − 12: base, now."""
     moving = moving_dimensions(by, where)
     pairs = revenue.keep(snapshot.con, f"pairs {moving}", lambda: _unit_pairs(snapshot, revenue, moving))
-    shown = cut(snapshot, pairs, by, where)
-    return shown.select("month", "account_id", "base", "now", *[name for name in by if name != "account_id"])
+    return cut(snapshot, revenue, pairs, by, where).select("month", "base", "now", *by)
 
 
 def _unit_pairs(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
@@ -110,8 +109,7 @@ def _unit_pairs(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]
     stayed = joined.since <= joined.month - YEAR
     counts = ibis.literal(True) if snapshot.definitions.nrr_counts_reactivated else stayed.fill_null(False)
     now = ibis.ifelse(counts, joined.mrr.fill_null(0), 0)
-    paired = joined.select(*keys, "month", base=joined.base.cast("float64"), now=now.cast("float64"))
-    return paired.join(customers(snapshot, revenue), "account_id")
+    return joined.select(*keys, "month", base=joined.base.cast("float64"), now=now.cast("float64"))
 
 
 def _with_spell(units: ir.Table, keys: list[str]) -> ir.Table:
