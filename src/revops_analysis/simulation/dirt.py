@@ -46,6 +46,7 @@ SHARES = {
     "missing_account": 0.03,
     "repeated_touch": 0.004,
     "missing_reason": 0.08,
+    "unrouted_lead": 0.02,
 }
 """Share of the rows concerned that each kind of mess touches, at dirt 1."""
 
@@ -141,10 +142,11 @@ def _untidy(domain: pa.Array, rows: np.ndarray) -> pa.Array:
 
 
 def soil_leads(leads: Columns, dirt: Dirt) -> None:
-    """Missing addresses and reasons, untidy domains."""
+    """Missing addresses, owners and reasons, untidy domains."""
     count = len(leads["lead_id"])
     leads["email"] = _blank(leads["email"], dirt.rows("missing_email", count))
     leads["domain"] = _untidy(leads["domain"], dirt.rows("untidy_domain", count))
+    leads["owner_id"] = _blank(leads["owner_id"], dirt.rows("unrouted_lead", count))
     leads["disqualified_reason"] = _blank(leads["disqualified_reason"], dirt.rows("missing_reason", count))
 
 

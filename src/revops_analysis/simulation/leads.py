@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.arrivals import WEEKS_A_MONTH, Arrivals
@@ -153,7 +152,10 @@ def arrivals_from(leads: Leads, parameters: Parameters) -> Arrivals:
 
 
 def attributes_json(leads: Leads) -> pa.Array:
-    """The column `attributes`: a JSON object a lead."""
+    """The column `attributes`: a JSON object a lead.
+
+    `calls_logged` is filled by sales after a lead was accepted: it tells the outcome, so no lead score may use it.
+    """
 
     def whole(values: Ints) -> pa.Array:
         return pa.array(values).cast(pa.string())
@@ -167,10 +169,13 @@ def attributes_json(leads: Leads) -> pa.Array:
         '", "visited_pricing_page": ', pick(flag, leads.visited),
         ', "emails_opened": ', whole(leads.emails),
         ', "demo_requested": ', pick(flag, leads.demo),
+        ', "calls_logged": ', whole(_calls(leads)),
         "}",
     )  # fmt: skip
 
 
-def month_names(days: Ints) -> pa.Array:
-    """`YYYY-MM` of each day, for tests and tables of counts."""
-    return pc.strftime(pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32()), "%Y-%m")
+def _calls(leads: Leads) -> Ints:
+    """One to four calls on accepted leads, twice as many on those that became deals, none on others."""
+    end = (tl.THROUGH + 1) * tl.DAY_US
+    accepted, converted = ((moment != tl.NO_DAY) & (moment < end) for moment in (leads.accepted, leads.converted))
+    return accepted * (1 + leads.emails % 4) * (1 + converted)

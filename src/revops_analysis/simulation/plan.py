@@ -113,18 +113,21 @@ def _pairs(team: Team, here: Ints, weeks: Ints, sellers: Ints) -> tuple[Ints, In
 def _called(book: Book, record: Record, ledger: Ledger, prices: Prices, users: int) -> dict[int, Floats]:
     """[user × week]: at the week's end, the quarter's bookings so far plus commit, and the best case beside it."""
     kept = ledger.kept[book.deals.kind[ledger.kept] != RENEWAL]
-    stage = book.paths.stage[kept].astype(np.int64)
-    week = tl.week_of(book.deals.created[kept])[:, None] + np.arange(stage.shape[1])
-    usd = np.where(prices.euro, prices.list_rate, 1.0)[kept]
-    amount = np.take_along_axis(prices.by_stage[kept], np.clip(stage, 0, WON), axis=1) * usd[:, None]
-    owner, close = record.owner[kept], record.close[kept]
-    in_quarter = close <= tl.quarter_end(tl.monday(week + 1))
-    usable = (week < tl.WEEKS) & (stage >= 0)
+    row, age = np.nonzero((book.paths.stage[kept] >= 0) & (book.paths.stage[kept] <= WON))
+    deal = kept[row]
+    week = tl.week_of(book.deals.created[deal]) + age
+    inside = week < tl.WEEKS
+    deal, age, week = deal[inside], age[inside], week[inside]
+    stage = book.paths.stage[deal, age].astype(np.int64)
+    amount = prices.by_stage[deal, stage] * np.where(prices.euro[deal], prices.list_rate, 1.0)
+    owner, category = record.owner[deal, age], record.category[deal, age]
+    quarter_ends = tl.quarter_end(tl.monday(np.arange(tl.WEEKS) + 1))
+    in_quarter = (record.close[deal, age] <= quarter_ends[week]) & (stage < WON)
     result: dict[int, Floats] = {}
     for code in (COMMIT, BEST_CASE):
-        cells = usable & (stage < WON) & (record.category[kept] == code) & in_quarter
+        cells = in_quarter & (category == code)
         result[code] = _grid(owner[cells], week[cells], amount[cells], users)
-    wins = usable & (stage == WON)
+    wins = stage == WON
     won = _grid(owner[wins], week[wins], amount[wins], users)
     total = np.cumsum(won, axis=1)
     next_monday = tl.monday(np.arange(tl.WEEKS) + 1)
