@@ -12,7 +12,7 @@ import pytest
 
 from reporting.fakes import FakeWorkspace
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.findings.finding import Evidence, Finding, Place
+from revops_analysis.findings.finding import Detection, Evidence, Finding, Place
 from revops_analysis.reporting import chapter as chapter_module
 from revops_analysis.reporting.chapter import Chapter
 
@@ -168,8 +168,17 @@ def test_findings_show_money_owner_and_fix(made: Chapter, shown: list[str]) -> N
         proposed_fix="Call them.",
         place=Place("pipeline_health", "ageing"),
     )
-    made.findings([finding])
+    silent = pd.DataFrame([{"detector": "nrr_decline", "chapter": "cohort_nrr", "reason": f"{NASTY} is missing"}])
+    made.findings(Detection((finding,), silent, ("stalled", "overdue_pipeline")))
     assert "<script>" not in shown[0]
     assert "USD 1,200" in shown[0]
     assert "90%" in shown[0]
     assert "25.0% (10.0% to 40.0%), n = 12" in shown[0]
+    assert "Looked for and not found: overdue pipeline." in shown[0]
+    assert "nrr decline: &lt;script&gt;" in shown[0]
+
+
+def test_nothing_found_says_what_was_looked_for(made: Chapter, shown: list[str]) -> None:
+    made.findings(Detection((), pd.DataFrame(columns=["detector", "chapter", "reason"]), ("nrr_decline",)))
+    assert "Nothing found. Looked for: nrr decline." in shown[0]
+    assert "Could not be assessed" not in shown[0]

@@ -111,7 +111,7 @@ def find_problems(workspace: Workspace, period: str | Period | None = None, chap
     """Ask the detectors of a chapter, or all of them, with the playbook of the workspace's project.
 
     `period` is by default the quarter that contains the as-of date. What notebooks call:
-    `chapter.findings(find_problems(ws, period, "pipeline_health").findings)`.
+    `chapter.findings(find_problems(ws, period, "pipeline_health"))`.
     """
     from revops_analysis.findings.playbook import load_playbook
     from revops_analysis.periods import parse_period, period_containing

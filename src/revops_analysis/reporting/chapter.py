@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from revops_analysis.findings.finding import Finding
+    from revops_analysis.findings.finding import Detection
 
 PARTS = ".chapters"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -104,10 +104,13 @@ class Chapter:
             _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())
         _show(fragments.render_table(masked, fragments.TableSpec(title, units, self.facts.currency, path)))
 
-    def findings(self, findings: Sequence[Finding]) -> None:
-        """Show findings in the order given: what, evidence, money, confidence, owner and the proposed fix."""
-        self._findings += [finding.to_json() for finding in findings]
-        _show(fragments.render_findings(findings))
+    def findings(self, detection: Detection) -> None:
+        """Show findings in order of rank: what, evidence, money, confidence, owner and the proposed fix.
+
+        What was looked for and not found, and what could not be looked for, is said below them.
+        """
+        self._findings += [finding.to_json() for finding in detection.findings]
+        _show(fragments.render_detection(detection))
 
     def key_figures(self, figures: Any) -> None:
         """Publish the chapter's figures: print them, a stable line each, and write them for the run's merged file.

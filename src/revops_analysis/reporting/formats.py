@@ -12,6 +12,7 @@ from typing import Any
 NOTHING = "–"
 MINUS = "−"
 
+ACRONYMS = {"nrr": "NRR", "grr": "GRR", "mrr": "MRR", "arr": "ARR", "id": "ID", "n": "n"}
 NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "ratio", "number")
 _DECIMALS = {"currency": 2, "currency_per_day": 2, "rate": 1, "count": 0, "days": 1, "ratio": 2, "number": 2}
 _WHOLE_MONEY_FROM = 1000  # from here on cents are noise to a reader; exports keep them
@@ -53,6 +54,16 @@ def unit_label(unit: str, currency: str) -> str:
     return {"currency": currency, "currency_per_day": f"{currency} a day", "days": "days"}.get(unit, "")
 
 
+def heading(name: str) -> str:
+    """A column's name as its heading reads.
+
+    >>> heading("nrr_low"), heading("base_mrr"), heading("opportunity_id"), heading("n")
+    ('NRR low', 'Base MRR', 'Opportunity ID', 'n')
+    """
+    first, *rest = name.split("_")
+    return " ".join([ACRONYMS.get(first, first[:1].upper() + first[1:]), *(ACRONYMS.get(word, word) for word in rest)])
+
+
 def decimals_for(unit: str, values: Iterable[Any]) -> int:
     """How many decimals a column shows: money is whole once any value of it reaches 1,000.
 
@@ -68,7 +79,8 @@ def decimals_for(unit: str, values: Iterable[Any]) -> int:
 def format_value(value: Any, unit: str = "", decimals: int | None = None) -> str:
     """One value as a reader sees it, without its currency or unit (which the heading carries) but with a % for rates.
 
-    Missing values read `–`. Rates are shares and read as percent. Infinities read as ∞. Negative numbers get a real
+    Missing values read `–`. Rates are shares and read as percent. `term` is one of our own words, such as the name of a
+    line: `moved_out` reads "moved out". Infinities read as ∞. Negative numbers get a real
     minus sign, and what rounds to zero has no sign.
 
     >>> format_value(-1234567.5, "currency"), format_value(-0.5, "rate"), format_value(None, "rate")
@@ -78,8 +90,12 @@ def format_value(value: Any, unit: str = "", decimals: int | None = None) -> str
     """
     if is_missing(value):
         return NOTHING
+    if unit == "term":
+        return str(value).replace("_", " ")
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="minutes")
+        # A frame holds days as moments at midnight.
+        is_day = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+        return value.date().isoformat() if is_day else value.isoformat(sep=" ", timespec="minutes")
     if isinstance(value, date):
         return value.isoformat()
     if not is_number(value):

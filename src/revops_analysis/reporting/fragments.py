@@ -14,6 +14,7 @@ from revops_analysis.reporting.formats import (
     NUMERIC_UNITS,
     decimals_for,
     format_value,
+    heading,
     is_missing,
     is_number,
     unit_label,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-    from revops_analysis.findings.finding import Finding
+    from revops_analysis.findings.finding import Detection, Finding
     from revops_analysis.reporting.key_figures import KeyFigure
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -109,7 +110,7 @@ def _cells(values: Sequence[Any], units: Sequence[str], reasons: Sequence[str]) 
         elif is_number(value):
             cells.append(Cell(_marked(format_value(value, unit, decimals), unit, uniform), repr(float(value)), True))
         else:
-            text = format_value(value)
+            text = format_value(value, unit)
             cells.append(Cell(text, text, False))
     return cells
 
@@ -119,10 +120,8 @@ def _marked(text: str, unit: str, uniform: bool) -> str:
 
 
 def _head(name: str, spec: TableSpec, cells: Sequence[Cell]) -> dict[str, Any]:
-    words = name.replace("_", " ")
-    text = words[:1].upper() + words[1:]
     return {
-        "text": text,
+        "text": heading(name),
         "unit": unit_label(spec.units.get(name, ""), spec.currency),
         "is_numeric": any(cell.is_numeric for cell in cells) or spec.units.get(name, "") in NUMERIC_UNITS,
     }
@@ -155,3 +154,14 @@ def render_findings(findings: Sequence[Finding], *, linked: bool = False) -> str
     `linked` adds to each a link to the page of its chapter.
     """
     return render("findings.html.j2", findings=findings, linked=linked)
+
+
+def render_detection(detection: Detection) -> str:
+    """Findings, and below them what was looked for without finding it and what could not be looked for, and why."""
+    found = {finding.id.split(":")[0] for finding in detection.findings}
+    return render(
+        "detection.html.j2",
+        findings=detection.findings,
+        clear=[name.replace("_", " ") for name in detection.assessed if name not in found],
+        not_assessed=detection.not_assessed.to_dict("records"),
+    )
