@@ -63,7 +63,9 @@ def _deal(rng: random.Random, key: str) -> tuple[Row, list[Row]]:
     closed_at: dt.datetime | None = None
     for _ in range(rng.randrange(9)):
         same_moment = rng.random() < 0.15
-        moment += dt.timedelta(0) if same_moment else dt.timedelta(days=rng.randrange(1, 60), minutes=rng.randrange(900))
+        moment += (
+            dt.timedelta(0) if same_moment else dt.timedelta(days=rng.randrange(1, 60), minutes=rng.randrange(900))
+        )
         if moment.date() >= LAST:
             break
         state = _changed(rng, state, moment)

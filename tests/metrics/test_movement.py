@@ -11,13 +11,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from builders import make_snapshot
+from metrics.generated import company
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.movement import LINES, MovementSpan, PipelineMovement, pipeline_movement
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.periods import Period
 from revops_analysis.tables.snapshot import Snapshot
-
-from .generated import company
 
 QUARTER = Period("2026-Q3", dt.date(2026, 7, 1), dt.date(2026, 9, 30))
 SPAN = MovementSpan.of(QUARTER, QUARTER.end)

@@ -55,7 +55,8 @@ def restated(request: MetricRequest) -> ir.Table:
 def _win_rate(request: MetricRequest) -> pd.DataFrame:
     cut = request.cut(closed(headline(request.snapshot.deals), request.period))
     frame = grouped(cut, request.keys, won=(cut.status == "won").sum(), closed=cut.count())
-    return _named(share(frame.fillna({"won": 0}), "won", "closed"), "no deal closed in the period")
+    counts = frame.assign(won=frame["won"].astype("float64").fillna(0.0))
+    return _named(share(counts, "won", "closed"), "no deal closed in the period")
 
 
 def _win_rate_amount(request: MetricRequest) -> pd.DataFrame:

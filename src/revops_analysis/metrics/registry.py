@@ -225,10 +225,10 @@ def compute_metric(
 
 def _note_columns(snapshot: Snapshot, metric: Metric, names: Iterable[str]) -> None:
     """Let the snapshot list which columns without history the answer rests on."""
+    if "opportunities" not in metric.tables:
+        return  # other families note what they use themselves
     rules = [metric.dimensions.get(name, name) for name in sorted(names)]
-    columns = [rule for rule in rules if isinstance(rule, str)]
-    first = metric.tables[0] if metric.tables else "opportunities"
-    snapshot.use_columns(columns if first == "opportunities" else [f"{first}.{column}" for column in columns])
+    snapshot.use_columns([rule for rule in rules if isinstance(rule, str)])
 
 
 def _periods(snapshot: Snapshot, period: str | Period | Sequence[Period] | None) -> tuple[Period, ...]:

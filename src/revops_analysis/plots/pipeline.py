@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from revops_analysis.metrics.conversion import StageConversion
 from revops_analysis.metrics.movement import PipelineMovement
@@ -77,13 +78,14 @@ def plot_open_pipeline(frame: pd.DataFrame, currency: str) -> Figure:
         return empty(_NOTHING_OPEN)
     wide = _wide(frame, "stage", "segment", "value")
     made, axes = new_figure(height=0.5 * len(wide) + 1.9)
-    _stacked(axes, wide, dict(zip(wide.columns, PALETTE, strict=False)))
+    palette = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(wide.columns)}
+    _stacked(axes, wide, palette)
     for row, amount in enumerate(wide.sum(axis=1)):
         axes.annotate(short_number(amount), (amount, row), xytext=(4, 0), textcoords="offset points", va="center")
     _stage_axis(axes, list(wide.index))
     axes.set_xlim(0, wide.sum(axis=1).max() * 1.15)
     money_axis(axes, "x", currency, "Open pipeline")
-    _legend_below(axes, len(wide.columns))
+    _legend_below(made, palette)
     titled(made, open_pipeline_title(frame, currency))
     return made
 
@@ -241,7 +243,7 @@ def plot_ageing(ageing: Ageing, currency: str) -> Figure:
     _stacked(axes, wide, tints)
     _stage_axis(axes, list(wide.index))
     money_axis(axes, "x", currency, "Open pipeline")
-    _legend_below(axes, 3)
+    _legend_below(made, {age: tints[age] for age in wide.columns})
     titled(made, ageing_title(ageing, currency))
     return made
 
@@ -288,8 +290,9 @@ def _stage_axis(axes: Axes, names: list[str]) -> None:
     only_grid(axes, "x")
 
 
-def _legend_below(axes: Axes, columns: int) -> None:
-    made = axes.get_figure()
-    if isinstance(made, Figure):
-        handles, labels = axes.get_legend_handles_labels()
-        made.legend(handles, labels, loc="outside lower left", ncols=min(columns, 3), frameon=False)
+def _legend_below(made: Figure, colours: dict[str, str]) -> None:
+    """A legend under the axes. Names are set later, as Matplotlib leaves out those that begin with an underscore."""
+    handles = [Patch(color=colour) for colour in colours.values()]
+    legend = made.legend(handles, [""] * len(handles), loc="outside lower left", ncols=3, frameon=False)
+    for text, name in zip(legend.get_texts(), colours, strict=True):
+        text.set_text(name)
