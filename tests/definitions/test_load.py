@@ -174,6 +174,13 @@ def test_all_mistakes_are_told_at_once(written) -> None:
     assert [f"line {n}:" in str(error.value) for n in (2, 3, 7, 8, 9)] == [True] * 5
 
 
+def test_a_faulty_entry_does_not_hide_a_name_that_stands_twice(written) -> None:
+    with pytest.raises(ConfigurationError, match="2 problems") as error:
+        load_definitions(written(MINIMAL.replace("outcome: open", "outcome: opn").replace("name: Lost", "name: Won")))
+    assert "line 5: outcome cannot be 'opn' → write open" in str(error.value)
+    assert "line 7: stages: name 'Won' is named twice" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from revops_analysis.definitions.model import Definitions
-from revops_analysis.definitions.problems import Problem, nearest
+from revops_analysis.definitions.problems import Problem, nearest, repeated
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.yaml_document import read_yaml
 
