@@ -46,4 +46,4 @@ def test_clock_changes_are_found_to_the_second() -> None:
     changes = dict(offset_changes("America/New_York")[1])
     assert changes[moment("2026-03-08 07:00:00")] == -4 * 3600
     assert changes[moment("2026-11-01 06:00:00")] == -5 * 3600
-    assert offset_changes("America/New_York", 2026)[1][-1] == (moment("2026-11-01 06:00:00"), -5 * 3600)
+    assert offset_changes("America/New_York", 2026, 2026)[1][-1] == (moment("2026-11-01 06:00:00"), -5 * 3600)

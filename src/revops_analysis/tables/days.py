@@ -28,20 +28,21 @@ LAST_YEAR = 2060
 class AsOf:
     """One day as the engine sees it: `end` is the UTC instant at which `day` is over (exclusive).
 
-    `zone` is the business time zone and `last_year` the last year whose clock changes matter. `is_last` says that the
-    source knows nothing later: what has no date is then known to have happened.
+    `zone` is the business time zone, `years` the first and last whose clock changes matter. `is_last` says
+    that the source knows nothing later: what has no date is then known to have happened.
     """
 
     day: dt.date
     end: dt.datetime
     zone: str
-    last_year: int
+    years: tuple[int, int]
     is_last: bool
 
     @classmethod
-    def of(cls, day: dt.date, zone: str, data_through: dt.date) -> AsOf:
-        """Return the end of `day` in the business time zone `zone`."""
-        return cls(day, end_of_day_utc(day, zone), zone, data_through.year, day >= data_through)
+    def of(cls, day: dt.date, zone: str, data_through: dt.date, first_year: int | None = None) -> AsOf:
+        """Return the end of `day` in the business time zone `zone`, for data that begins in `first_year`."""
+        years = (FIRST_YEAR if first_year is None else max(first_year, FIRST_YEAR), data_through.year)
+        return cls(day, end_of_day_utc(day, zone), zone, years, day >= data_through)
 
     def any_day(self) -> AsOf:
         """Return a stand-in for any day, whose literals occur nowhere else."""
@@ -58,15 +59,15 @@ class AsOf:
 
     def day_of(self, moment: ir.Value) -> ir.Value:
         """Return the business day of a moment that lies on or before the day."""
-        return business_day(moment, self.zone, self.last_year)
+        return business_day(moment, self.zone, *self.years)
 
 
-def business_day(moment: ir.Value, zone: str, last_year: int = LAST_YEAR) -> ir.Value:
+def business_day(moment: ir.Value, zone: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> ir.Value:
     """Return the day (date) on which a UTC timestamp falls in the IANA time zone `zone`; null stays null.
 
-    `last_year` is the last year whose clock changes matter: fewer make a shorter expression.
+    Clock changes before `first_year` and after `last_year` are not looked at: fewer make a shorter expression.
     """
-    first, changes = offset_changes(zone, last_year)
+    first, changes = offset_changes(zone, first_year, last_year)
     local = _shifted(moment, first)
     if changes:
         branches = [(moment >= ibis.literal(at, "timestamp(6)"), _shifted(moment, offset)) for at, offset in changes]
@@ -75,7 +76,9 @@ def business_day(moment: ir.Value, zone: str, last_year: int = LAST_YEAR) -> ir.
 
 
 @lru_cache
-def offset_changes(zone: str, last_year: int = LAST_YEAR) -> tuple[int, tuple[tuple[dt.datetime, int], ...]]:
+def offset_changes(
+    zone: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR
+) -> tuple[int, tuple[tuple[dt.datetime, int], ...]]:
     """Return the zone's first offset in seconds, and each later change: (moment in naive UTC, new offset).
 
     >>> first, changes = offset_changes("America/New_York")
@@ -86,7 +89,7 @@ def offset_changes(zone: str, last_year: int = LAST_YEAR) -> tuple[int, tuple[tu
     """
     info = ZoneInfo(zone)
     day = dt.timedelta(days=1)
-    moment, end = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC), dt.datetime(last_year + 1, 1, 1, tzinfo=dt.UTC)
+    moment, end = dt.datetime(first_year, 1, 1, tzinfo=dt.UTC), dt.datetime(last_year + 1, 1, 1, tzinfo=dt.UTC)
     first = before = _offset(moment, info)
     changes = []
     while moment < end:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 from ibis import _
 
 from revops_analysis.definitions import Definitions
@@ -106,11 +107,15 @@ class Snapshot:
 
     @cached_property
     def _at(self) -> AsOf:
-        return AsOf.of(self.as_of, self.definitions.business_time_zone, self.data_through)
+        return AsOf.of(self.as_of, self.definitions.business_time_zone, self.data_through, self._store.first_year)
 
     @cached_property
     def _exchange(self) -> Exchange:
         return exchange(self._store, self.definitions.reporting_currency)
+
+    def day_of(self, moment: ir.Value) -> ir.Value:
+        """Return the business day (date) of a UTC timestamp of a deal or its history, as an expression."""
+        return self._at.day_of(moment)
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table at the end of the day: rows that existed, columns by their as-of rule.

@@ -42,6 +42,16 @@ class Store:
     def _are_states_prepared(self) -> bool:
         return STATES in self.con.list_tables(database=self.database)
 
+    @cached_property
+    def first_year(self) -> int | None:
+        """The year of the earliest moment of any deal; None when there is none."""
+        deals, changes = self.table("opportunities"), self.table("opportunity_history")
+        found = deals.aggregate(created=deals.created_at.min(), closed=deals.closed_at.min()).cross_join(
+            changes.aggregate(changed=changes.changed_at.min())
+        )
+        moments = found.to_pyarrow().to_pylist()[0].values()
+        return min((moment.year for moment in moments if moment is not None), default=None)
+
     def keep(self, name: str, expression: ibis.Table | Callable[[], ibis.Table]) -> ibis.Table:
         """Compute `expression` (or what it returns) once into a temporary table, and return that.
 
