@@ -119,7 +119,7 @@ def test_a_win_rate_that_fell_is_found_in_its_cut_only(playbook):
 def test_too_few_closed_deals_are_no_evidence(playbook):
     answer = win_rate_drop(ask(_closed(3, 3, "2026-08-01"), playbook))
     assert isinstance(answer, NotAssessed)
-    assert "fewer than 10" in answer.reason
+    assert "fewer than 10 deals closed up to 2026-Q3" in answer.reason
 
 
 def coverage(playbook, **changes):

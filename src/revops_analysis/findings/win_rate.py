@@ -1,12 +1,15 @@
-"""Detector of falling win rates: this period against the four before it, over many cuts, false alarms controlled."""
+"""Detector of falling win rates: the last periods against those before, over many cuts, false alarms controlled.
+
+A drop can be sudden or slow to show, because deals created after it take months to close. So the report's period is
+looked at alone, with the one before it, and with the three before it, each against the four periods before that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import ibis
 import pandas as pd
 
 from revops_analysis.findings.building import MOST, Judgement, Subject, build
@@ -19,11 +22,14 @@ from revops_analysis.periods import Period, previous
 
 CHAPTER = "pipeline_health"
 
+SPANS = (1, 2, 4)
+"""How many periods, up to the report's, are taken together on the later side."""
+
 EARLIER_PERIODS = 4
-"""The win rate of a period is held against so many periods before it, taken together."""
+"""How many periods before those make the earlier side."""
 
 MINIMUM_CLOSED = 10
-"""A cut with fewer deals closed in the period, or in those before it, is not compared."""
+"""A cut with fewer deals closed on either side is not compared."""
 
 FALSE_DISCOVERY = 0.05
 """Share of false alarms that is accepted among the drops reported."""
@@ -34,15 +40,15 @@ CUTS = ("segment", "source", "product", "type")
 
 @dataclass(frozen=True)
 class WinRateComparison:
-    """Win rates of a period against earlier ones, a row a cut.
+    """Win rates of the last periods against earlier ones, a row a cut and span.
 
-    `frame`: dimension, label (both null for the whole company), won, closed, amount_closed (reporting currency), rate,
-    won_before, closed_before, rate_before, difference, low, high, p_value, p_adjusted (over all rows).
+    `frame`: dimension, label (both null for the whole company), span (periods on the later side), won, closed,
+    amount_closed (reporting currency), rate, won_before, closed_before, rate_before, difference, low, high, p_value,
+    p_adjusted (over all rows). `periods`: from the report's period backwards.
     """
 
     frame: pd.DataFrame
-    period: Period
-    earlier: tuple[Period, ...]
+    periods: tuple[Period, ...]
 
 
 @detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"))
@@ -50,35 +56,46 @@ def win_rate_drop(question: Question) -> Answer:
     """A win rate by number that fell against the periods before, in the whole company or in a cut."""
     compared = compare_win_rates(question)
     if compared.frame.empty:
-        few = f"fewer than {MINIMUM_CLOSED} deals closed in {compared.period.label} or in the periods before"
-        return NotAssessed(f"{few} in every cut")
+        return NotAssessed(
+            f"fewer than {MINIMUM_CLOSED} deals closed up to {question.period.label} or in the periods before"
+        )
     drops = compared.frame[(compared.frame["difference"] < 0) & (compared.frame["p_adjusted"] <= FALSE_DISCOVERY)]
-    return [_finding(question, compared, row) for row in drops.to_dict("records")]
+    clearest = drops.sort_values(["p_adjusted", "span"], kind="stable")
+    clearest = clearest[~clearest.duplicated(["dimension", "label"])]
+    return [_finding(question, compared, row) for row in clearest.to_dict("records")]
 
 
 def compare_win_rates(question: Question) -> WinRateComparison:
-    """Compare the win rate of the report's period with the four periods before it, over `CUTS` and as a whole.
+    """Compare win rates over `CUTS` and as a whole, for each of `SPANS`.
 
-    Cuts with fewer than ten closed deals on either side are left out. Interval and test: `compare_proportions`; false
-    discovery is controlled over all cuts by Benjamini & Hochberg.
+    Cuts with fewer than ten closed deals on either side are left out, and so is a cut that holds the same deals as one
+    before it (expansions that all come from customers). Interval and test: `compare_proportions`; false discovery is
+    controlled over all cuts and spans by Benjamini & Hochberg, which stays valid for such positively related tests.
     """
     from revops_analysis.statistics.false_discovery import benjamini_hochberg
     from revops_analysis.statistics.proportions import compare_proportions
 
-    calendar = question.snapshot.definitions.fiscal_calendar
-    earlier = [previous(question.period, calendar)]
-    while len(earlier) < EARLIER_PERIODS:
-        earlier.append(previous(earlier[-1], calendar))
-    before = Period(f"{earlier[-1].label}...{earlier[0].label}", earlier[-1].start, earlier[0].end)
-    counts = pd.concat([_counts(question, before, cut) for cut in _cuts(question)], ignore_index=True)
-    enough = counts[(counts["closed"] >= MINIMUM_CLOSED) & (counts["closed_before"] >= MINIMUM_CLOSED)]
-    enough = enough.reset_index(drop=True)
-    difference = compare_proportions((enough["won"], enough["closed"]), (enough["won_before"], enough["closed_before"]))
-    frame = enough.assign(
-        rate=enough["won"] / enough["closed"], rate_before=enough["won_before"] / enough["closed_before"]
+    periods = _periods(question)
+    counts = [_counts(question, periods, cut) for cut in _cuts(question)]
+    sides = pd.concat([_sides(count, span) for count in counts for span in SPANS], ignore_index=True)
+    enough = sides[(sides["closed"] >= MINIMUM_CLOSED) & (sides["closed_before"] >= MINIMUM_CLOSED)]
+    same = ["span", "won", "closed", "amount_closed", "won_before", "closed_before"]
+    distinct = enough[~enough.duplicated(same)].reset_index(drop=True)
+    difference = compare_proportions(
+        (distinct["won"], distinct["closed"]), (distinct["won_before"], distinct["closed_before"])
+    )
+    frame = distinct.assign(
+        rate=distinct["won"] / distinct["closed"], rate_before=distinct["won_before"] / distinct["closed_before"]
     ).join(difference)
     frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].to_numpy())
-    return WinRateComparison(frame, question.period, tuple(earlier))
+    return WinRateComparison(frame, periods)
+
+
+def _periods(question: Question) -> tuple[Period, ...]:
+    periods = [question.period]
+    while len(periods) < max(SPANS) + EARLIER_PERIODS:
+        periods.append(previous(periods[-1], question.snapshot.definitions.fiscal_calendar))
+    return tuple(periods)
 
 
 def _cuts(question: Question) -> list[str | None]:
@@ -89,47 +106,54 @@ def _cuts(question: Question) -> list[str | None]:
     return [None, *dated]
 
 
-def _counts(question: Question, before: Period, cut: str | None) -> pd.DataFrame:
-    """Won and closed deals of the period and of the span before it, a row a value of the cut."""
-    keys = [] if cut is None else [cut]
-    now = _closed(question, question.period, keys)
-    then = _closed(question, before, keys).drop(columns="amount_closed")
-    then = then.rename(columns={"won": "won_before", "closed": "closed_before"})
-    both = now.merge(then, how="inner", on=keys) if keys else now.join(then)
-    label = both[cut].astype(object) if cut else pd.Series([None] * len(both), dtype=object)
-    return both.drop(columns=keys).assign(dimension=cut, label=label.where(label.notna(), None))
+def _counts(question: Question, periods: tuple[Period, ...], cut: str | None) -> pd.DataFrame:
+    """Won and closed deals by period (0: the report's) and value of the cut: one question to the engine."""
+    whole = Period("all", periods[-1].start, periods[0].end)
+    request = MetricRequest(get_metric("win_rate"), question.snapshot, whole, () if cut is None else (cut,))
+    deals = request.cut(closed(headline(question.snapshot.deals), whole))
+    starts = [(deals.closed_on >= ibis.literal(period.start), place) for place, period in enumerate(periods)]
+    label = ibis.null("string") if cut is None else deals[cut].cast("string")
+    placed = deals.mutate(place=ibis.cases(*starts), label=label)
+    sums = {"won": (placed.status == "won").sum(), "closed": placed.count(), "amount_closed": placed.amount.sum()}
+    frame = placed.group_by(["label", "place"]).aggregate(**sums).to_pandas()
+    named = frame["label"].astype(object)
+    return frame.assign(
+        amount_closed=frame["amount_closed"].astype("float64"), dimension=cut, label=named.where(named.notna(), None)
+    )
 
 
-def _closed(question: Question, period: Period, keys: Sequence[str]) -> pd.DataFrame:
-    request = MetricRequest(get_metric("win_rate"), question.snapshot, period, tuple(keys))
-    deals = request.cut(closed(headline(question.snapshot.deals), period))
-    sums: dict[str, Any] = {
-        "won": (deals.status == "won").sum().fill_null(0),
-        "closed": deals.count(),
-        "amount_closed": deals.amount.sum(),
-    }
-    frame = (deals.group_by(list(keys)).aggregate(**sums) if keys else deals.aggregate(**sums)).to_pandas()
-    return frame.assign(amount_closed=frame["amount_closed"].astype("float64"))
+def _sides(counts: pd.DataFrame, span: int) -> pd.DataFrame:
+    """The later and the earlier side of each value of a cut, a row each."""
+    late = counts["place"] < span
+    early = (counts["place"] >= span) & (counts["place"] < span + EARLIER_PERIODS)
+    sums = [
+        counts[side].groupby("label", dropna=False, sort=True)[["won", "closed", "amount_closed"]].sum()
+        for side in (late, early)
+    ]
+    both = sums[0].join(sums[1].drop(columns="amount_closed"), how="inner", rsuffix="_before").reset_index()
+    label = both["label"].astype(object)
+    dimension = counts["dimension"].iloc[0] if len(counts) else None
+    return both.assign(dimension=dimension, label=label.where(label.notna(), None), span=span)
 
 
 def _finding(question: Question, compared: WinRateComparison, row: dict[Any, Any]) -> Finding:
     dims = () if row["dimension"] is None else ((row["dimension"], row["label"]),)
-    cut = cut_name(dict(dims))
-    lost = None if np.isnan(row["amount_closed"]) else -row["difference"] * row["amount_closed"]
+    lost = -row["difference"] * row["amount_closed"]
+    first, last = compared.periods[row["span"] - 1].label, compared.periods[0].label
     facts = {
-        "cut": cut,
-        "period": compared.period.label,
+        "cut": cut_name(dict(dims)),
+        "period": last if row["span"] == 1 else f"{first} to {last}",
         "rate": share(row["rate"]),
         "rate_before": share(row["rate_before"]),
-        "amount": "an unknown amount" if lost is None else money(lost, question.currency),
+        "amount": money(lost, question.currency),
     }
     what = (
-        f"The win rate of {cut} fell to {facts['rate']} in {facts['period']} from {facts['rate_before']} in the "
-        f"{EARLIER_PERIODS} periods before; on what closed, that is {facts['amount']}."
+        f"The win rate of {facts['cut']} fell to {facts['rate']} in {facts['period']} from {facts['rate_before']} in "
+        f"the {EARLIER_PERIODS} periods before; on what closed, that is {facts['amount']}."
     )
     evidence = Evidence(
         int(row["closed"]), row["difference"], "rate", row["low"], row["high"], float(row["p_adjusted"])
     )
-    severity: Severity = "critical" if not dims else "warning"
+    severity: Severity = "warning" if dims else "critical"
     judged = (evidence, Judgement(severity, min(MOST, 1 - float(row["p_adjusted"])), lost))
     return build(question, Subject("win_rate_drop", Place(CHAPTER, "win rate"), dims), what, facts, judged)
