@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.dynamics import Deals, Draws, Paths
 
@@ -101,17 +100,6 @@ class Book:
     add_ons: AddOns
     notice: Ints
     """[term]: the day on which the customer let the term end, `NO_DAY` while it was renewed or runs."""
-
-    @property
-    def created_moment_week(self) -> Ints:
-        """Week of creation of each deal."""
-        return tl.week_of(self.deals.created)
-
-    def won_day(self) -> Ints:
-        """The day on which each deal was truly won, also after the end of history; `FAR` if never."""
-        final, last = self.paths.outcome()
-        day = np.take_along_axis(self.event_day, last[:, None], axis=1)[:, 0].astype(np.int64)
-        return np.where(final == 5, day, tl.FAR)
 
 
 def stack(parts: list[T]) -> T:

@@ -11,7 +11,7 @@ from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.book import Book
 from revops_analysis.simulation.columns import Columns, Floats, Ints, identifiers, join, pick
 from revops_analysis.simulation.companies import Companies
-from revops_analysis.simulation.dynamics import NOTHING, SOLUTION
+from revops_analysis.simulation.dynamics import NOTHING
 from revops_analysis.simulation.leads import Leads
 from revops_analysis.simulation.lifecycle import price_factors
 from revops_analysis.simulation.market import campaign_code
@@ -34,7 +34,6 @@ from revops_analysis.simulation.words import (
     NEXT_STEPS,
     OUTBOUND,
     PAID,
-    PIPELINE,
     PRODUCTS,
     RENEWAL,
     SEGMENTS,
@@ -324,13 +323,3 @@ def leads_of_deals(leads: Leads, book: Book) -> Ints:
     rows = np.flatnonzero(book.facts.lead >= 0)
     result[book.facts.lead[rows]] = rows
     return result
-
-
-def open_category(category: Ints) -> NDArray[np.bool_]:
-    """Whether a category belongs to an open deal that counts."""
-    return (category >= PIPELINE) & (category <= 3)
-
-
-def solution_reached(stage: Ints) -> NDArray[np.bool_]:
-    """Whether a deal is far enough for a price to be asked for."""
-    return (stage >= SOLUTION) & (stage <= WON)

@@ -23,7 +23,7 @@ from revops_analysis.simulation.beginnings import (
     opening_terms,
     slumped,
 )
-from revops_analysis.simulation.book import Accounts, AddOns, Book, DealFacts, Terms, rows_of, stack
+from revops_analysis.simulation.book import Accounts, AddOns, Book, DealFacts, Terms, stack
 from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.dynamics import Deals, Draws, Paths, Rates, evolve
 from revops_analysis.simulation.parameters import Parameters
@@ -241,8 +241,3 @@ def _returning(world: World, now: _Round, turn: int) -> Pending:
     back = Arrivals(origin, now.deals.segment[rows], day, none, none, np.full(len(rows), 0.1))
     seat = world.accounts.seat[now.facts.account[rows]]
     return new_deals(world, back, now.facts.account[rows], now.facts.attempt[rows] + 1, seat, f"return {turn}")
-
-
-def subset(book: Book, rows: Ints) -> tuple[Deals, DealFacts]:
-    """These deals of the book."""
-    return rows_of(book.deals, rows), rows_of(book.facts, rows)

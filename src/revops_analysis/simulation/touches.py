@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.book import Book, stack
@@ -21,7 +20,6 @@ from revops_analysis.simulation.words import (
     MARKETING_CHANNELS,
     OUTBOUND_CHANNEL,
     RENEWAL,
-    SUCCESS_CHANNEL,
 )
 
 LOOKBACK = 90
@@ -150,8 +148,3 @@ def touchpoints_table(
         "channel": pick(CHANNELS, touches.channel),
         "campaign_id": identifiers("CMP", campaign_code(touches.channel, touches.day)),
     }
-
-
-def known_channels() -> pa.Array:
-    """The names of all channels."""
-    return pa.array(CHANNELS[: SUCCESS_CHANNEL + 1])
