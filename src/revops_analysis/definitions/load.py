@@ -27,11 +27,24 @@ def load_definitions(path: Path) -> Definitions:
     try:
         definitions = Definitions.model_validate(document.values)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
+        found = error.errors(include_url=False)
+        for details in found:
             problems += [(document.line_of((*details["loc"], *problem.at)), problem) for problem in _explain(details)]
+        for section in sorted({str(details["loc"][0]) for details in found if len(details["loc"]) > 1}):
+            hidden = _names_twice(document.values, section)
+            problems += [(document.line_of((section, *problem.at)), problem) for problem in hidden]
     if definitions is None or problems:
         raise _error(path, problems)
     return definitions
+
+
+def _names_twice(values: Any, section: str) -> list[Problem]:
+    """Names that stand twice in a list with a faulty entry, which the model then does not get to compare."""
+    entries = values.get(section) if isinstance(values, dict) else None
+    if not isinstance(entries, list):
+        return []
+    names = [str(entry.get("name", "")) if isinstance(entry, dict) else "" for entry in entries]
+    return [problem for problem in repeated(names, f"{section}: name") if names[int(problem.at[0])]]
 
 
 def _explain(details: ErrorDetails) -> list[Problem]:
