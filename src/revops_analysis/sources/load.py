@@ -119,10 +119,11 @@ def _load_table(job: _Job, name: str, step: int, folder: Path) -> quarantine.Tal
     staging = job.staging
     target = rules.create_converted(staging, name)
     first_file = len(staging.files)
-    parts = [_convert_part(job, name, number, target) for number in job.parts(name)]
-    quarantine.list_unreadable(staging, name, range(first_file, len(staging.files)))
-    numbered = any("change_number" in part.columns for part in parts)
-    view = rules.apply_rules(staging, name, job.supplied, numbered=numbered)
+    with staging.written_plainly():
+        parts = [_convert_part(job, name, number, target) for number in job.parts(name)]
+        quarantine.list_unreadable(staging, name, range(first_file, len(staging.files)))
+        numbered = any("change_number" in part.columns for part in parts)
+        view = rules.apply_rules(staging, name, job.supplied, numbered=numbered)
     job.writer.insert(name, job.writer.con.table(view, database=("staging", "main")))
     quarantine.write_quarantine(staging, name, parts, folder / "quarantine")
     return quarantine.tally(staging, name, parts, _rates(_through(job.profile)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,15 @@ class Staging:
         union = " UNION ALL BY NAME ".join(f"SELECT * FROM {part.name}" for part in parts)
         self.execute(f"CREATE VIEW {view} AS {union}")
         return Relation(view, self.describe(view), ", ".join(part.label for part in parts))
+
+    @contextmanager
+    def written_plainly(self) -> Iterator[None]:
+        """While staging: write without compressing, which takes a third of the time; the warehouse is compressed."""
+        self.execute("PRAGMA force_compression = 'uncompressed'")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA force_compression = 'auto'")
 
     def close_the_outside(self, folders: Iterable[Path]) -> None:
         """From here on the engine can reach these folders and nothing else, whatever an expression asks for."""
