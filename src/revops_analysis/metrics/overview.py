@@ -141,6 +141,7 @@ _FIGURES = (
     "average_deal_size",
     "median_deal_size",
     "sales_cycle_days",
+    "sales_velocity",
     "restatements",
     "renewal_bookings",
     "concentration",
