@@ -3,7 +3,8 @@
 import pytest
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.sources.profile import SourceProfile, expand, load_profile
+from revops_analysis.sources.profile import SourceProfile, load_profile
+from revops_analysis.sources.variables import expand
 
 GOOD = """kind: files
 data_through: 2026-09-30

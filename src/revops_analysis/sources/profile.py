@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +14,9 @@ from pydantic_core import PydanticCustomError
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.sources.near import near
+from revops_analysis.sources.variables import expand
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.yaml_document import Document, read_yaml
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 Text = Annotated[str, BeforeValidator(lambda value: value if value is None else _as_text(value))]
 """Text in YAML; a bare number, date or truth value is taken as it would be written in a data file."""
@@ -304,27 +301,6 @@ def _check_names(tables: dict[str, tuple[TableMap, ...]]) -> None:
 def _misnamed(message: str, place: tuple[str | int, ...]) -> PydanticCustomError:
     """An error that carries its own place, because the check runs on the whole profile."""
     return PydanticCustomError("misnamed", "{message}", {"message": message, "place": place})
-
-
-def expand(text: str, where: str) -> str:
-    """Replace `${NAME}` and `${NAME:-default}` by environment variables.
-
-    Raises ConfigurationError, naming the variable and never a value, when one without default is not set.
-
-    >>> expand("${REVOPS_UNSET:-data}/crm", "root")
-    'data/crm'
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match.groups()
-        found = os.environ.get(name) or default
-        if found is None:
-            raise ConfigurationError(
-                f"The environment variable {name} is not set.", where=where, fix=f"export {name}=… and run again"
-            )
-        return found
-
-    return _VARIABLE.sub(value, text)
 
 
 def load_profile(name_or_path: str | Path, project: Project) -> SourceProfile:
