@@ -136,7 +136,7 @@ def _month(accounts: pd.DataFrame, number: int, by: list[str], revenue: Recurrin
 def rates_of(base: pd.Series, now: pd.Series, reason: str) -> list[dict[str, object]]:
     """The three measures of one group of accounts; `reason` says why there is no base, should there be none."""
     before, after = base.to_numpy(dtype=float), now.to_numpy(dtype=float)
-    n, total = len(before), round(float(before.sum()), 2)
+    n, total = len(before), round(float(np.sort(before).sum()), 2)  # sorted: the same sum whatever the engine
     if n == 0:
         return [{"measure": measure, **_nothing(reason), "n": 0, "base_mrr": None} for measure in MEASURES]
     rows: list[dict[str, object]] = []
