@@ -198,8 +198,7 @@ _RANGE = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})")
 def parse_period(text: str, calendar: FiscalCalendar) -> Period:
     """Return the period that `text` names, in any of the forms of `FORMS` but the series.
 
-    Raises ConfigurationError, with the accepted forms, for anything else: an unknown form, a quarter 5, a week 53 in
-    a year of 52, a day that does not exist, a stretch that ends before it starts.
+    Raises ConfigurationError, with the accepted forms, for anything else, such as a quarter 5 or a week 53 of 52.
 
     >>> parse_period("FY2026-Q3", FiscalCalendar(first_month=2))
     Period(label='FY2026-Q3', start=datetime.date(2025, 8, 1), end=datetime.date(2025, 10, 31))
@@ -277,8 +276,7 @@ def following(period: Period, calendar: FiscalCalendar) -> Period:
 def same_period_last_year(period: Period, calendar: FiscalCalendar) -> Period:
     """Return the period of the same name a year earlier.
 
-    Week 53 has a namesake in few years: otherwise week 52 stands for it. A stretch of days moves by a year on both
-    ends; 29 February becomes 28 February, and a stretch that ends with a month still does.
+    Week 52 stands for a missing week 53. A stretch of days moves by a year; one that ends with a month still does.
     """
     form, index = _locate(period.label)
     if form == "days":
@@ -293,8 +291,7 @@ def same_period_last_year(period: Period, calendar: FiscalCalendar) -> Period:
 def weeks_of(period: Period) -> list[tuple[int, date, date]]:
     """Return the period's weeks as (number from 1, first day, last day), in blocks of seven days from its start.
 
-    So week 5 lies equally far into every period. Days left over at the end are a week of their own when they are four
-    or more, and belong to the last week otherwise: every calendar quarter has 13 weeks, a 4-4-5 quarter 13 or 14.
+    Four or more days left over are a week of their own, fewer belong to the last week: every calendar quarter has 13.
 
     >>> weeks_of(Period("2026-Q3", date(2026, 7, 1), date(2026, 9, 30)))[-1]
     (13, datetime.date(2026, 9, 23), datetime.date(2026, 9, 30))
