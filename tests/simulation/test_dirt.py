@@ -65,3 +65,15 @@ def test_dirt_does_not_change_what_happens(tmp_path: Path) -> None:
         path = folder / "truth" / "deals.parquet"
         outcome[dirt] = duckdb.sql(f"select opportunity_id, outcome, outcome_on, won_usd from '{path}'").fetchall()
     assert outcome[0.0] == outcome[2.0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_even_a_small_company_loses_less_than_one_row_in_a_hundred(seed: int, tmp_path: Path) -> None:
+    """The gate refuses more than 1% of any table, and a small one has few rows."""
+    simulate(tmp_path, SimulationOptions(seed=seed, scenario="small_company", dirt=2.0, truth=False))
+    tables = tmp_path / "tables"
+    deals = f"'{tables}/opportunities.parquet'"
+    bad = f"select opportunity_id from {deals} where {STAGE_WRONG} or close_date > '2100-01-01'"
+    for table in ("opportunities", "opportunity_history", "opportunity_contacts", "opportunity_splits"):
+        lost = "opportunity_id in (" + bad + ")" + (f" or {STAGE_WRONG}" if table == "opportunity_history" else "")
+        assert share(tmp_path, table, lost) < 0.01, table

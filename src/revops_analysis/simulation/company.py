@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from revops_analysis.simulation import deals as deal_tables
 from revops_analysis.simulation import plan, words
@@ -254,12 +255,16 @@ def _block_truth(
 
 
 def _soil(tables: dict[str, Columns], block: Block, amount: float) -> dict[str, Columns]:
-    """Soil the tables in place; returns those that have rows twice."""
+    """Soil the tables in place; returns those that have rows twice.
+
+    Only small deals of one seller become unusable, so that little money and no shared credit is lost.
+    """
     ledger = block.ledger
     deals = len(ledger.kept)
     position = ledger.row_deal_place
     far = np.maximum.accumulate(np.where(ledger.row_stage == words.LOST, 0, ledger.row_stage) + position * 10)
-    small = ledger.row_amount[ledger.last_row] < 15_000
+    shared = pc.is_in(tables["opportunities"]["opportunity_id"], tables["opportunity_splits"]["opportunity_id"])
+    small = (ledger.row_amount[ledger.last_row] < 15_000) & ~shared.to_numpy(zero_copy_only=False)
     known = DealRows(position, deals, ledger.last_row, far - position * 10 < SOLUTION, small)
     soil_deals(tables["opportunities"], tables["opportunity_history"], known, Dirt(amount, block.streams("dirt deals")))
     soil_accounts(tables["accounts"], Dirt(amount, block.streams("dirt accounts")))

@@ -49,6 +49,9 @@ SHARES = {
     "unrouted_lead": 0.02,
 }
 """Share of the rows concerned that each kind of mess touches, at dirt 1."""
+UNUSABLE = ("stage_typo", "impossible_date", "moment_of_1970", "orphan")
+MOST_UNUSABLE = 0.003
+"""No kind of mess makes a larger share of a table unusable: in a small company one row more would be one too many."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Dirt:
         """A mask of the rows that this kind of mess touches; always draws, so that `amount` changes nothing else."""
         draws = self.rng.random(count)
         touched = draws < SHARES[kind] * self.amount
-        return touched if among is None else touched & among
+        if among is not None:
+            touched &= among
+        return touched & (np.cumsum(touched) <= MOST_UNUSABLE * count) if kind in UNUSABLE else touched
 
 
 def _blank(values: pa.Array, rows: np.ndarray) -> pa.Array:
