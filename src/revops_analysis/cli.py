@@ -101,16 +101,20 @@ def validate(
     result.require_passed()
 
 
-@sources_app.command("new", epilog="Example: revops sources new acme --from exports/acme")
+@sources_app.command("new", epilog="Example: revops sources new acme --from exports/acme --data-through 2026-09-30")
 def sources_new(
     name: Annotated[str, typer.Argument(help="Name of the new source.")],
     folder: Annotated[Path, typer.Option("--from", help="Folder with the CRM's exported files.")],
+    data_through: Annotated[
+        str, typer.Option("--data-through", metavar="DAY", help="Last day that the data covers; else write it in.")
+    ] = "",
 ) -> None:
     """Look at a folder's files and write a first mapping to edit."""
     from revops_analysis.project import find_project
     from revops_analysis.sources.scaffold import scaffold_profile
 
-    print(_shown(Path(scaffold_profile(name, folder, find_project()))))
+    day = _day(data_through) if data_through else None
+    print(_shown(scaffold_profile(name, folder, find_project(), day)))
 
 
 @app.command(epilog="Example: revops report quarterly --source sample --as-of 2026-09-30")
