@@ -183,5 +183,5 @@ def test_a_new_source_is_written_and_its_path_printed(revops: Revops, project: P
     assert answer.returncode == 0
     assert answer.stdout.strip().endswith("acme.yml")
     assert "data_through: 2026-09-30" in (project.params / "sources" / "acme.yml").read_text(encoding="utf-8")
-    wrong = revops("sources", "new", "b", "--from", str(tmp_path), "--data-through", "30/09/2026", home=project.root)
+    wrong = revops(*new, "30/09/2026", "b", home=project.root)
     assert wrong.returncode == 2
