@@ -177,9 +177,8 @@ def test_refused_data_end_with_3_and_name_the_page(revops: Revops, project: Proj
 
 def test_a_new_source_is_written_and_its_path_printed(revops: Revops, project: Project, tmp_path: Path) -> None:
     (tmp_path / "deals.csv").write_text("deal_id,stage,amount\n1,Closed Won,5\n", encoding="utf-8")
-    answer = revops(
-        "sources", "new", "acme", "--from", str(tmp_path), "--data-through", "2026-09-30", home=project.root
-    )
+    new = ("sources", "new", "--from", str(tmp_path), "--data-through")
+    answer = revops(*new, "2026-09-30", "acme", home=project.root)
     assert answer.returncode == 0
     assert answer.stdout.strip().endswith("acme.yml")
     assert "data_through: 2026-09-30" in (project.params / "sources" / "acme.yml").read_text(encoding="utf-8")
