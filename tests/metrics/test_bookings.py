@@ -110,6 +110,16 @@ def test_where_nothing_closed_a_rate_is_null_with_its_reason(small: Snapshot, na
     assert (row["n"], row["reason"]) == (0, reason)
 
 
+@pytest.mark.parametrize("amount", [None, 0])
+def test_without_amounts_of_lost_deals_there_is_no_win_rate_by_amount(amount: float | None) -> None:
+    deals = [DEALS[0], {**DEALS[5], "amount": amount}, {**DEALS[1], "segment": "SMB"}]
+    snapshot = make_snapshot({"opportunities": deals})
+    for by in ((), ("segment",)):
+        row = compute_metric(snapshot, "win_rate_amount", "2026-Q3", by=by).frame.loc[0]
+        assert row["value"] != row["value"]
+        assert row["reason"] == "the lost deals of the period have no amount"
+
+
 def test_where_nothing_was_booked_the_sum_is_zero(small: Snapshot) -> None:
     row = compute_metric(small, "bookings", "2024-Q1").frame.loc[0]
     assert (row["value"], row["n"], row["reason"]) == (0, 0, None)

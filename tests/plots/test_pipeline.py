@@ -70,10 +70,15 @@ def test_segments_differ_in_colour() -> None:
     assert len(set(PALETTE)) == len(PALETTE)
 
 
-@pytest.mark.parametrize("frame", [OPEN.head(0), OPEN.assign(value=np.nan)])
-def test_where_nothing_is_open_the_figure_says_so(frame: pd.DataFrame) -> None:
-    figure = draw.plot_open_pipeline(frame, "USD")
-    assert written(figure) == ["No deal is open on this day."]
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (OPEN.head(0), "No deal is open on this day."),
+        (OPEN.assign(value=np.nan), "6 deals are open, and none has an amount."),
+    ],
+)
+def test_where_there_is_nothing_to_draw_the_figure_says_why(frame: pd.DataFrame, text: str) -> None:
+    assert written(draw.plot_open_pipeline(frame, "USD")) == [text]
 
 
 def test_a_waterfall_ends_where_its_lines_lead() -> None:
@@ -165,6 +170,14 @@ def test_ageing_runs_from_light_to_dark() -> None:
     assert sum(bars[0].patches[0].get_facecolor()[:3]) > sum(bars[1].patches[0].get_facecolor()[:3])
     assert draw.ageing_title(ageing, "USD").startswith("2 deals worth USD 30 (67% of the open pipeline) are stalled")
     assert_nothing_cut_off(figure)
+
+
+def test_ages_that_are_not_known_are_said_to_be() -> None:
+    frame = pd.DataFrame({"stage": ["Discovery"], "age": [None], "amount": [5.0], "deals": [1]})
+    ageing = Ageing(frame, pd.DataFrame({"stalled_deals": [np.nan], "stalled_amount": [np.nan]}), pd.DataFrame())
+    assert "no history of stages" in draw.ageing_title(ageing, "USD")
+    assert "too few deals" in draw.ageing_title(Ageing(frame.assign(age="up to 30 days"), ageing.stages, frame), "USD")
+    draw.plot_ageing(ageing, "USD")
 
 
 def test_a_figure_is_the_same_bytes_every_time() -> None:

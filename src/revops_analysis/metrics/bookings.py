@@ -65,7 +65,18 @@ def _win_rate_amount(request: MetricRequest) -> pd.DataFrame:
     frame = priced.select(*request.keys, "amount", "status").to_pandas()
     size = frame["amount"].astype("float64")
     frame = frame.assign(closed=size, won=size.where(frame["status"] == "won", 0.0))
-    return _named(ratio_by(frame, request.keys, "won", "closed"), "no deal with an amount closed in the period")
+    rates = _named(ratio_by(frame, request.keys, "won", "closed"), "no deal with an amount closed in the period")
+    return _unless_lost_are_unpriced(request, cut, rates)
+
+
+def _unless_lost_are_unpriced(request: MetricRequest, cut: ir.Table, rates: pd.DataFrame) -> pd.DataFrame:
+    """No rate where the source keeps no amounts of lost deals: it would be 1 however many were lost."""
+    lost = cut.filter(cut.status == "lost")
+    counts = grouped(lost, request.keys, lost=lost.count(), lost_amount=lost.amount.sum().fill_null(0).cast("float64"))
+    known = rates.merge(counts, how="left", on=request.keys) if request.keys else rates.join(counts)
+    useless = (known["lost"].fillna(0) > 0) & (known["lost_amount"].fillna(0.0) == 0)
+    shown = {name: known[name].mask(useless) for name in ("value", "low", "high")}
+    return rates.assign(**shown, reason=rates["reason"].mask(useless, "the lost deals of the period have no amount"))
 
 
 def _average_deal_size(request: MetricRequest) -> pd.DataFrame:

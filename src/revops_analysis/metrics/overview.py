@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ibis
@@ -125,9 +125,17 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
         coverage=coverage_outlook(snapshot, outlook),
         movement=pipeline_movement(snapshot, MovementSpan.of(span, snapshot.as_of, whole_pipeline=True)),
         period_movement=pipeline_movement(snapshot, MovementSpan.of(span, snapshot.as_of)),
-        conversion=stage_conversion(snapshot, watched),
+        conversion=_conversion(snapshot, watched),
         ageing=pipeline_ageing(snapshot),
     )
+
+
+def _conversion(snapshot: Snapshot, period: Period) -> StageConversion:
+    """Stage conversion, which says so when it is the history that is missing and not the deals."""
+    found = stage_conversion(snapshot, period)
+    if snapshot.has("opportunity_history"):
+        return found
+    return replace(found, frame=found.frame.assign(reason="the source has no opportunity_history table"))
 
 
 _HEADLINE = ("open_pipeline", "bookings", "target", "win_rate")
@@ -176,6 +184,8 @@ def coverage_outlook(snapshot: Snapshot, period: Period) -> Coverage:
     for by in ((), ("segment",)):
         found = {name: compute_metric(snapshot, name, period, by=by).frame for name in _COVERAGE}
         parts.append(_coverage_rows(found, by))
+    if parts[1]["scope"].isna().all():
+        parts.pop()  # no segments: the row would repeat the company's
     frame = pd.concat(parts, ignore_index=True)
     order = {COMPANY: -1, **{name: place for place, name in enumerate(snapshot.definitions.segment_names)}}
     ranked = frame.assign(order=frame["scope"].map(order).fillna(len(order)))
@@ -212,18 +222,23 @@ def pipeline_ageing(snapshot: Snapshot) -> Ageing:
     classes = [(days <= bound, f"up to {bound} days") for bound in AGE_BOUNDS]
     longer = (days > AGE_BOUNDS[-1], f"over {AGE_BOUNDS[-1]} days")
     aged = deals.mutate(age=ibis.cases(*classes, longer))
-    frame = aged.group_by(["stage", "age"]).aggregate(amount=aged.amount.sum(), deals=aged.count()).to_pandas()
+    amount = aged.amount.sum().fill_null(0)
+    frame = aged.group_by(["stage", "age"]).aggregate(amount=amount, deals=aged.count()).to_pandas()
     stalled = aged.is_stalled.fill_null(False)
     stages = (
         aged.group_by("stage")
         .aggregate(
             deals=aged.count(),
             median_days=aged.days_in_stage.cast("float64").median(),
+            judged=aged.is_stalled.count(),
             stalled_deals=stalled.sum(),
-            stalled_amount=aged.amount.sum(where=stalled),
+            stalled_amount=aged.amount.sum(where=stalled).fill_null(0),
         )
         .to_pandas()
     )
+    unknown = stages["judged"] == 0  # no threshold or no day of entry: not assessed, and not free of stalled deals
+    counts = {name: stages[name].astype("float64").mask(unknown) for name in ("stalled_deals", "stalled_amount")}
+    stages = stages.assign(**counts).drop(columns=["judged"])
     largest = aged.filter(stalled).order_by([aged.amount.desc(), aged.opportunity_id]).limit(_LARGEST)
     return Ageing(
         _amounts_in_order(frame, "amount", snapshot),
@@ -238,7 +253,7 @@ def _amounts_in_order(frame: pd.DataFrame, money: str, snapshot: Snapshot) -> pd
     rank = frame["stage"].map(stages).fillna(len(stages)) * 10
     if "age" in frame:
         rank += frame["age"].map(ages).fillna(len(ages)) + frame["age"].isna()
-    amounts = frame[money].astype("float64").fillna(0.0).round(2)
+    amounts = frame[money].astype("float64").round(2)
     return frame.assign(**{money: amounts}).loc[rank.sort_values(kind="stable").index].reset_index(drop=True)
 
 

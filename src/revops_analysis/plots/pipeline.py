@@ -74,8 +74,8 @@ def plot_open_pipeline(frame: pd.DataFrame, currency: str) -> Figure:
 
     `frame`: [stage, segment, value, n] in the order to show; null dimension values are shown as `not set`.
     """
-    if frame["value"].notna().sum() == 0:
-        return empty(_NOTHING_OPEN)
+    if not frame["value"].sum():
+        return empty(open_pipeline_title(frame, currency))
     wide = _wide(frame, "stage", "segment", "value")
     made, axes = new_figure(height=0.5 * len(wide) + 1.9)
     palette = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(wide.columns)}
@@ -92,13 +92,15 @@ def plot_open_pipeline(frame: pd.DataFrame, currency: str) -> Figure:
 
 def open_pipeline_title(frame: pd.DataFrame, currency: str) -> str:
     """How much is open, and where most of it stands."""
-    values = frame["value"].dropna()
-    if values.empty or values.sum() == 0:
+    values, deals = frame["value"].dropna(), frame["n"].sum()
+    if not deals:
         return _NOTHING_OPEN
+    if not values.sum():
+        return f"{count(deals)} deals are open, and none has an amount."
     by_stage = frame.groupby(frame["stage"].map(shown))["value"].sum()
     top = by_stage.index[int(by_stage.to_numpy().argmax())]
     share = percent(float(by_stage.max()) / float(values.sum()))
-    return f"{Money(currency).short(values.sum())} is open in {count(frame['n'].sum())} deals; {share} of it in {top}"
+    return f"{Money(currency).short(values.sum())} is open in {count(deals)} deals; {share} of it in {top}"
 
 
 @figure
@@ -233,8 +235,8 @@ def conversion_title(conversion: StageConversion) -> str:
 @figure
 def plot_ageing(ageing: Ageing, currency: str) -> Figure:
     """Draw the open pipeline by stage, stacked by how long deals have been in it, light for fresh and dark for old."""
-    if ageing.frame.empty:
-        return empty(_NOTHING_OPEN)
+    if ageing.frame.empty or ageing.frame["age"].isna().all() or not ageing.frame["amount"].sum():
+        return empty(ageing_title(ageing, currency))
     wide = _wide(ageing.frame, "stage", "age", "amount")
     known = [age for age in wide.columns if age != NOT_SET]
     tints = dict(zip(sorted(known, key=_age_order), _AGES, strict=False)) | {NOT_SET: GREY}
@@ -253,7 +255,9 @@ def ageing_title(ageing: Ageing, currency: str) -> str:
     if ageing.frame.empty:
         return _NOTHING_OPEN
     if ageing.frame["age"].isna().all():
-        return "How long deals have been in their stage is not known: the source has no history of stages"
+        return "How long deals have been in their stage is not known: the source has no history of stages."
+    if ageing.stages["stalled_deals"].isna().all():
+        return "What counts as stalled is not known: too few deals have been won to say how long a stage takes"
     stalled, total = ageing.stages["stalled_amount"].sum(), ageing.frame["amount"].sum()
     share = f" ({percent(stalled / total)} of the open pipeline)" if total else ""
     deals = count(ageing.stages["stalled_deals"].sum())
