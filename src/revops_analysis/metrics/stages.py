@@ -81,13 +81,14 @@ def _visit(days: ir.Table, name: str, place: int) -> ir.Table:
     )
 
 
-def stage_stays(snapshot: Snapshot) -> ir.Table:
+def stage_stays(snapshot: Snapshot, deals: ir.Table | None = None) -> ir.Table:
     """One row per unbroken stay of a deal in a stage that has ended by the as-of date.
 
-    Columns: opportunity_id, stage, entered_on, left_on (business days), days. Passing through a stage within one moment
-    is no stay.
+    `deals`: a table of the deals that are wanted (opportunity_id); by default all, deleted ones included. Columns:
+    opportunity_id, stage, entered_on, left_on (business days), days. Passing through a stage within one moment is no
+    stay.
     """
-    history = snapshot.history
+    history = snapshot.history if deals is None else snapshot.history.semi_join(deals, "opportunity_id")
     begun = history.filter((history.change_index == 0) | ~history.stage.identical_to(history.from_stage))
     in_order = ibis.window(group_by="opportunity_id", order_by=["changed_at", "change_number"])
     ordered = begun.mutate(left_on=_.changed_on.lead().over(in_order), left_at=_.changed_at.lead().over(in_order))

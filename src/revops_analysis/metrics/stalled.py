@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from revops_analysis.metrics.deals import at_level, deal_metric, headline, number_of, open_deals, total
@@ -53,17 +54,33 @@ def _measure(snapshot: Snapshot) -> StalledThresholds:
     definitions = snapshot.definitions
     share = definitions.stalled_quantile
     by_segment = _SEGMENT in definitions.allowed_current_columns
-    won = headline(snapshot.deals).filter(lambda t: t.status == "won")
-    segment = won.segment if by_segment else ibis.null("string")
-    stays = stage_stays(snapshot).inner_join(won.select("opportunity_id", segment=segment), "opportunity_id")
-    stays = stays.filter(stays.stage.isin(definitions.open_stages))
-    days = stays.days.cast("float64")
-    whole = stays.group_by("stage").aggregate(threshold_days=days.quantile(share), stays=stays.count()).to_pandas()
-    cut = stays.group_by(["stage", "segment"]).aggregate(threshold_days=days.quantile(share), stays=stays.count())
+    counts = _stays_of_won_deals(snapshot, by_segment)
+    whole, cut = _quantiles(counts, ["stage"], share), _quantiles(counts, ["stage", "segment"], share)
     segments = definitions.segment_names if by_segment else ()
     if segments:
         snapshot.require_dated([_SEGMENT], "an input of the stalled flag")
-    return StalledThresholds(_filled(whole, cut.to_pandas(), (definitions.open_stages, segments)), share)
+    return StalledThresholds(_filled(whole, cut, (definitions.open_stages, segments)), share)
+
+
+def _stays_of_won_deals(snapshot: Snapshot, by_segment: bool) -> pd.DataFrame:
+    """How many stays of headline deals won lasted so many days: stage, segment, days, cases, counted in the engine."""
+    deals = headline(snapshot.deals)
+    won = deals.filter(deals.status == "won")
+    segment = won.segment if by_segment else ibis.null("string")
+    won = won.select("opportunity_id", segment=segment)
+    stays = stage_stays(snapshot, won).inner_join(won, "opportunity_id")
+    stays = stays.filter(stays.stage.isin(snapshot.definitions.open_stages))
+    return stays.group_by(["stage", "segment", "days"]).aggregate(cases=stays.count()).to_pandas()
+
+
+def _quantiles(counts: pd.DataFrame, keys: list[str], share: float) -> pd.DataFrame:
+    """threshold_days and stays by keys; interpolated between days as usual (Hyndman & Fan's type 7)."""
+    rows = []
+    for label, group in counts.groupby(keys, dropna=False, sort=True):
+        lengths = np.repeat(group["days"].to_numpy(), group["cases"].to_numpy())
+        values = dict(zip(keys, label, strict=True))
+        rows.append({**values, "threshold_days": float(np.quantile(lengths, share)), "stays": len(lengths)})
+    return pd.DataFrame(rows, columns=[*keys, "threshold_days", "stays"])
 
 
 def _filled(whole: pd.DataFrame, cut: pd.DataFrame, names: tuple[tuple[str, ...], tuple[str, ...]]) -> pd.DataFrame:
