@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from end_to_end.commands import ROOT, Answer, copy_project, revops
 from revops_analysis.tables.schema import TABLES
 
-ROOT = Path(__file__).resolve().parents[2]
 ASKED = ("--source", "sample", "--as-of", "2026-09-30")
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    stdout: str
-    stderr: str
 
 
 @dataclass(frozen=True)
@@ -45,23 +34,13 @@ class Walk:
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """Load and render in a copy of the project, then render once more with another number of workers."""
     root = tmp_path_factory.mktemp("project")
-    for name in ("params", "notebooks", "expectations"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    shutil.copy(ROOT / "requirements.lock", root)
+    copy_project(root)
     answers = [
-        _as_user(root, "load", "sample"),
-        _as_user(root, "report", "quarterly", *ASKED, "--out", str(root / "one")),
-        _as_user(root, "report", "quarterly", *ASKED, "--out", str(root / "two"), "--workers", "1"),
+        revops(root, "load", "sample"),
+        revops(root, "report", "quarterly", *ASKED, "--out", str(root / "one")),
+        revops(root, "report", "quarterly", *ASKED, "--out", str(root / "two"), "--workers", "1"),
     ]
     return Walk(root, *answers)
-
-
-def _as_user(root: Path, *arguments: str) -> Answer:
-    command = [sys.executable, "-c", "from revops_analysis.cli import main; main()", *arguments]
-    environment = {**os.environ, "REVOPS_HOME": str(root)}
-    environment.pop("REVOPS_DEBUG", None)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def test_loading_counts_every_row(walk: Walk) -> None:
@@ -87,10 +66,12 @@ def test_a_second_run_is_the_same_bytes(walk: Walk) -> None:
     assert walk.second.code == 0, walk.second.stderr
     first, second = (_tree(walk.folder(out)) for out in ("one", "two"))
     assert sorted(first) == sorted(second)
+    assert json.loads(first["manifest.json"]) == json.loads(second["manifest.json"])
     assert [name for name in first if first[name] != second[name]] == []
 
 
 def _tree(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes, the manifest without its `run` section."""
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     manifest = json.loads(files["manifest.json"])
     del manifest["run"]
