@@ -80,7 +80,8 @@ def _quantiles(counts: pd.DataFrame, keys: list[str], share: float) -> pd.DataFr
         lengths = np.repeat(group["days"].to_numpy(), group["cases"].to_numpy())
         values = dict(zip(keys, label, strict=True))
         rows.append({**values, "threshold_days": float(np.quantile(lengths, share)), "stays": len(lengths)})
-    return pd.DataFrame(rows, columns=[*keys, "threshold_days", "stays"])
+    frame = pd.DataFrame(rows, columns=[*keys, "threshold_days", "stays"])
+    return frame.astype({"threshold_days": "float64", "stays": "int64"})
 
 
 def _filled(whole: pd.DataFrame, cut: pd.DataFrame, names: tuple[tuple[str, ...], tuple[str, ...]]) -> pd.DataFrame:
