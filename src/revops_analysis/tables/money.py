@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis import _
+from ibis.expr.datatypes import dtype
 
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.tables.store import Store
@@ -55,9 +56,17 @@ def exchange(store: Store, reporting: str) -> Exchange:
 
 
 def converted(amount: ir.Value, rate: ir.Value, to: str = "decimal(18, 2)") -> ir.Value:
-    """Return `amount` × `rate`, rounded to the scale of `to`; null if either is."""
-    # Multiplying and rounding 128-bit decimals is what converting costs; most amounts need neither.
-    return ibis.ifelse(rate == 1, amount.cast(to), (amount * rate).cast(to))
+    """Return `amount` × `rate`, rounded half away from zero to the scale of `to`; null if either is.
+
+    Rounding a product of decimals takes 128-bit division, which is most of what converting costs. So amounts at rate 1
+    stay as they are, and a product whose last digit is beyond doubt in binary floating point (not within a hundredth of
+    a tie, and below 2^43 units) is rounded there. The result is that of decimals in every case.
+    """
+    unit = 10 ** (dtype(to).scale or 0)
+    product = amount.cast("float64") * rate.cast("float64") * float(unit)
+    is_plain = ((product - product.floor() - 0.5).abs() > 0.01) & (product.abs() < float(2**43))
+    rounded = ((product + 0.5).floor().cast("float64") / float(unit)).cast(to)
+    return ibis.cases((rate == 1, amount.cast(to)), (is_plain, rounded), else_=(amount * rate).cast(to))
 
 
 def refuse_missing_rate(missing: ibis.Table, where: str) -> None:
