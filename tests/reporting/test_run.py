@@ -180,6 +180,12 @@ def test_a_failed_chapter_is_named_and_the_others_finish(gate: dict[str, str], t
     assert "The chapter “A chapter” did not finish: ZeroDivisionError" in index
     assert "ZeroDivisionError" in (result.folder / "divides.html").read_text()
     assert "did not finish" not in (result.folder / "good.html").read_text()
+    for name in result.failed:  # what came before the failure is kept, in its place, and so is the rest of the notebook
+        kept = json.loads((result.folder / f"{name}.ipynb").read_text())["cells"]
+        ids = [cell["id"] for cell in kept]
+        assert ids == ["title", "parameters", "injected-parameters", *(f"cell-{number}" for number in range(6))]
+        assert kept[6]["outputs"], name
+        assert not kept[8]["outputs"], name
     rows = json.loads((result.folder / "key_figures.json").read_text())["rows"]
     assert [row["metric"] for row in rows] == ["open_pipeline", "win_rate"]
     assert not (result.folder.parent / "latest").exists()

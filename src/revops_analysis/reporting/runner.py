@@ -102,26 +102,38 @@ def _execute(
     from revops_analysis.reporting.kernels import manager_for
 
     saved = server.folder / f"{job.name}.ipynb"
-    nbformat.write(prepared, saved)
-    error = ""
+    started: list[NotebookNode] = []
     try:
-        papermill.execute_notebook(
+        executed = papermill.execute_notebook(
             prepared,
             str(saved),
             parameters=dict(job.parameters),
             kernel_name="python3",
             progress_bar=False,
+            request_save_on_cell_execute=False,  # writing every picture again after every cell took a second
             execution_timeout=job.cell_timeout_seconds,
             kernel_manager_class=manager_for(server, folder, job.name),
+            on_cell_start=lambda cell, cell_index: started.append(cell),
             on_cell_complete=_reporter(job, len(prepared.cells), watch),
         )
     except PapermillExecutionError as failure:
         error = f"{failure.ename}: {failure.evalue}".strip().splitlines()[0]
+        return nbformat.read(saved, as_version=4), error
     except CellTimeoutError:
         error = f"a cell took longer than {job.cell_timeout_seconds} seconds (cell_timeout_seconds of the report)"
+        return _as_far_as_it_came(prepared, started), error
     except DeadKernelError:
-        error = "its kernel died; most often the machine ran out of memory"
-    return nbformat.read(saved, as_version=4), error
+        return _as_far_as_it_came(prepared, started), "its kernel died; most often the machine ran out of memory"
+    return executed, ""
+
+
+def _as_far_as_it_came(prepared: NotebookNode, started: Sequence[NotebookNode]) -> NotebookNode:
+    """The cells that were started, with their outputs, and the rest as it was."""
+    ids = {cell.id for cell in started}
+    places = [place for place, cell in enumerate(prepared.cells) if cell.id in ids]
+    rest = prepared.cells[places[-1] + 1 :] if places else prepared.cells
+    prepared.cells = [*started, *rest]
+    return prepared
 
 
 def _reporter(job: Job, cells: int, watch: Watch | None) -> Callable[..., None]:
