@@ -95,7 +95,8 @@ def test_json_reads_back_and_is_the_same_text_for_the_same_data(deals_only: Gate
     assert again.to_json() == text
     assert again.passed is deals_only.passed
     pd.testing.assert_frame_equal(again.results, deals_only.results, check_exact=False, atol=1e-6)
-    assert json.loads(text)["critical"] == 2
+    assert json.loads(text)["passed"] is False
+    assert json.loads(text)["counts"]["critical"] == 2
     with pytest.raises(ValueError, match="revops-gate/1"):
         from_json('{"schema": "other"}')
 

@@ -116,7 +116,7 @@ class GateResult:
             "as_of": None if self.as_of is None else self.as_of.isoformat(),
             "definitions": {"version": self.definitions_version, "hash": self.definitions_hash},
             "passed": self.passed,
-            **self.counts,
+            "counts": self.counts,
             "results": [
                 _plain_row({str(name): row[name] for name in COLUMNS}) for row in self.results.to_dict("records")
             ],
