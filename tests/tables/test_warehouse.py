@@ -193,9 +193,7 @@ def test_states_are_prepared_when_there_is_history(project: Project) -> None:
     with WarehouseWriter(project, "crm") as writer:
         writer.insert(
             "opportunity_history",
-            ibis.memtable(
-                {"opportunity_id": ["o1"], "changed_at": [moment("2026-01-01 00:00:00")], "stage": ["Proposal"]}
-            ),
+            ibis.memtable({"opportunity_id": ["o1"], "changed_at": [moment("2026-01-01")], "stage": ["Proposal"]}),
         )
         info = writer.commit(LoadRecord(THROUGH, ("opportunities", "opportunity_history")))
     store = open_store(info)
