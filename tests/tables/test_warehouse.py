@@ -14,6 +14,7 @@ import pytest
 from builders import moment
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
+from revops_analysis.tables.load_log import load_log
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.states import STATES
 from revops_analysis.tables.store import open_store
@@ -26,7 +27,6 @@ from revops_analysis.tables.warehouse import (
     find_warehouse,
     latest_warehouse,
     load_counts,
-    load_log,
     previous_warehouse,
     quarantine_reasons,
     read_info,

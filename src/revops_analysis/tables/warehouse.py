@@ -18,9 +18,7 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import uuid
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +29,7 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
+from revops_analysis.tables.load_log import enter_load, load_log
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.states import STATES, opportunity_states
 
@@ -214,7 +213,7 @@ class WarehouseWriter:
         self.con.raw_sql(f"DETACH {CATALOG}")
         _take_place(record.quarantine, info.quarantine)
         self._aside.replace(self.folder / f"{digest}.duckdb")
-        _log_load(self.project, info)
+        enter_load(self.project, info.source, info.content_hash, info.data_through)
         return info
 
     def _write_frame(self, name: str, frame: pd.DataFrame, types: dict[str, str]) -> None:
@@ -271,15 +270,6 @@ def previous_warehouse(project: Project, info: WarehouseInfo) -> WarehouseInfo |
         if digest != info.content_hash and path.is_file():
             return read_info(path)
     return None
-
-
-def load_log(project: Project, source: str) -> list[str]:
-    """Return the content hashes of all loads of `source`, the latest first."""
-    if not _state_file(project).is_file():
-        return []
-    with closing(sqlite3.connect(_state_file(project))) as state:
-        found = state.execute("SELECT content_hash FROM load_log WHERE source = ? ORDER BY load_number DESC", (source,))
-        return [digest for (digest,) in found]
 
 
 def find_warehouse(project: Project, source: str, content_hash: str) -> WarehouseInfo:
@@ -386,27 +376,6 @@ def _take_place(aside: Path | None, place: Path | None) -> None:
         shutil.rmtree(place)
     if aside is not None and place is not None and aside.is_dir() and any(aside.iterdir()):
         shutil.move(aside, place)
-
-
-def _state_file(project: Project) -> Path:
-    return project.warehouse / "state.sqlite"
-
-
-def _log_load(project: Project, info: WarehouseInfo) -> None:
-    with closing(sqlite3.connect(_state_file(project), timeout=30)) as state, state:
-        state.execute(
-            "CREATE TABLE IF NOT EXISTS load_log (load_number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
-            " content_hash TEXT NOT NULL, data_through TEXT NOT NULL, loaded_at TEXT NOT NULL)"
-        )
-        state.execute(
-            "INSERT INTO load_log (source, content_hash, data_through, loaded_at) VALUES (?, ?, ?, ?)",
-            (
-                info.source,
-                info.content_hash,
-                info.data_through.isoformat(),
-                dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            ),
-        )
 
 
 def _plain(value: Any) -> str | None:
