@@ -32,8 +32,7 @@ setup: .venv/.ready ## Make the environment: .venv, the locked packages, the rev
 .PHONY: quarterly-report
 quarterly-report: setup ## Load, check and render the quarter [SOURCE=… AS_OF=YYYY-MM-DD]; prints the page's path
 	$(need_as_of)
-	@$(REVOPS) load $(SOURCE)
-	@$(REVOPS) report quarterly --source $(SOURCE) --as-of $(AS_OF)
+	@$(REVOPS) report quarterly --source $(SOURCE) --as-of $(AS_OF) --load
 
 .PHONY: report
 report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=…]

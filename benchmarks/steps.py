@@ -136,8 +136,7 @@ def everything(context: Context) -> Facts:
     """From nothing to the page: simulate, load, gate and report, as `make quarterly-report` does."""
     shutil.rmtree(context.project.warehouse, ignore_errors=True)
     shutil.rmtree(context.project.reports, ignore_errors=True)
-    _revops(context, "load", SOURCE)
-    return report(context)
+    return _revops(context, "report", "quarterly", "--source", SOURCE, "--as-of", AS_OF, "--load")
 
 
 def _revops(context: Context, *arguments: str) -> Facts:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from revops_analysis.metrics.registry import MetricResult
+    from revops_analysis.sources.load import LoadResult
     from revops_analysis.validation.result import GateResult
     from revops_analysis.workspace import Workspace
 
@@ -55,14 +56,15 @@ Period = Annotated[str, typer.Option("--period", help="A period, as 2026-Q3, FY2
 def load(source: Source = "sample") -> None:
     """Load a source into the warehouse, and count every row: read, loaded, collapsed, quarantined."""
     from revops_analysis.project import find_project
-    from revops_analysis.sources.load import load_source
+    from revops_analysis.reporting.preparation import load_data
     from revops_analysis.sources.profile import load_profile
 
     project = find_project()
-    profile = load_profile(source, project)
     with _progress() as progress:
-        progress.say(f"Loading {profile.name}")
-        result = load_source(profile, project, progress=progress.step)
+        load_data(load_profile(source, project), project, progress)
+
+
+def _print_load(result: LoadResult) -> None:
     _print_frame(result.counts, "Rows by table: read = loaded + collapsed + quarantined + filtered")
     if len(result.reasons):
         _print_frame(result.reasons, "Quarantined rows by reason: `first rows` add up, `rows` may have several reasons")
@@ -129,6 +131,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
         bool, typer.Option("--allow-invalid", help="Publish refused data all the same, marked in red on every page.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Chapters at a time; 0: one a core.")] = 0,
+    load_first: Annotated[bool, typer.Option("--load", help="Load the source first.")] = False,
 ) -> None:
     """Render a report and print the path of its first page; the same inputs use the same folder again.
 
@@ -140,7 +143,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
 
     project = find_project()
     reports = (out or project.reports).resolve()
-    request = RunRequest(name, source, _day(as_of), reports, period, allow_invalid, workers)
+    request = RunRequest(name, source, _day(as_of), reports, period, allow_invalid, workers, load_first)
     with _progress() as progress:
         result = run_report(request, project, progress)
     for chapter, error in result.failed.items():
@@ -276,7 +279,7 @@ def _shown(path: Path) -> str:
 def _progress() -> Any:
     from revops_analysis.reporting.progress import Progress
 
-    return Progress()
+    return Progress(_print_load)
 
 
 def main() -> None:

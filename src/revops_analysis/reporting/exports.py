@@ -83,7 +83,7 @@ def to_csv(frame: pd.DataFrame, units: Mapping[str, str] | None = None) -> str:
     """
     units = units or {}
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")  # RFC 4180; with both, both are quoted inside a text
     writer.writerow([neutralise(str(name)) for name in frame.columns])
     columns = [[_field(value, units.get(str(name), "")) for value in frame[name]] for name in frame.columns]
     writer.writerows(zip(*columns, strict=True))

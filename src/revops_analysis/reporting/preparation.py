@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
@@ -18,7 +18,26 @@ from revops_analysis.reporting.spec import ReportSpec, load_report
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse
 
+if TYPE_CHECKING:
+    from revops_analysis.sources.load import LoadResult
+
 Say = Callable[[str], None]
+
+
+class Watcher(Protocol):
+    """Who is told how far the run is."""
+
+    def say(self, text: str) -> None:
+        """Begin a phase."""
+
+    def step(self, text: str, done: int, steps: int) -> None:
+        """One more step of a load is done."""
+
+    def loaded(self, result: LoadResult) -> None:
+        """The source was loaded."""
+
+    def cell(self, chapter: str, done: int, cells: int) -> None:
+        """One more cell of a chapter is done."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,7 @@ class RunRequest:
 
     `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
     at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
-    refuses.
+    refuses. `load` loads the source first.
     """
 
     report: str
@@ -37,6 +56,7 @@ class RunRequest:
     period: str = ""
     allow_invalid: bool = False
     workers: int = 0
+    load: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +80,7 @@ class Preparation:
         return self.request.reports.joinpath(*place, self.inputs.short)
 
 
-def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
+def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparation:
     """Check the request and find its data; the sample company is made on first use.
 
     Raises ConfigurationError for whatever is wrong with the report, the notebooks, the parameters, the source, the
@@ -71,7 +91,7 @@ def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
     definitions = load_definitions(profile.definitions_path(project))
     period = _period(request, definitions)
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
-    warehouse = find_data(profile, project, say)
+    warehouse = load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
     _check_day(request.as_of, warehouse)
     standard = {
         "source": _name_for_notebooks(profile, project),
@@ -99,6 +119,16 @@ def prepare(request: RunRequest, project: Project, say: Say) -> Preparation:
         }
     )
     return Preparation(request, spec, profile, definitions, warehouse, period, notebooks, parameters, inputs)
+
+
+def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
+    """Load the source, and tell the watcher what became of its rows."""
+    from revops_analysis.sources.load import load_source
+
+    watcher.say(f"Loading {profile.name}")
+    result = load_source(profile, project, progress=watcher.step)
+    watcher.loaded(result)
+    return result.warehouse
 
 
 def find_data(profile: SourceProfile, project: Project, say: Say) -> WarehouseInfo:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from revops_analysis.sources.load import LoadResult
 
 
 class Progress:
     """Tells a person how far a run is; use as a context manager. Never writes to stdout."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_load: Callable[[LoadResult], None] | None = None) -> None:
+        self._on_load = on_load
         self._live = sys.stderr.isatty()
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
@@ -45,6 +50,11 @@ class Progress:
         if self._steps is None:
             self._steps = self._bar.add_task(text, total=steps)
         self._bar.update(self._steps, description=text, total=steps, completed=done)
+
+    def loaded(self, result: LoadResult) -> None:
+        """The source was loaded: whoever asked for it says what became of its rows."""
+        if self._on_load is not None:
+            self._on_load(result)
 
     def cell(self, chapter: str, done: int, cells: int) -> None:
         """One more cell of a chapter is done."""

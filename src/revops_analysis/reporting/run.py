@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import pkgutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.project import Project
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_section
-from revops_analysis.reporting.preparation import Preparation, RunRequest, prepare
+from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
 from revops_analysis.reporting.spec import load_report
 
@@ -28,16 +30,6 @@ if TYPE_CHECKING:
     from revops_analysis.validation.result import GateResult
 
 MANIFEST = "manifest.json"
-
-
-class Watcher(Protocol):
-    """Who is told how far the run is."""
-
-    def say(self, text: str) -> None:
-        """Begin a phase."""
-
-    def cell(self, chapter: str, done: int, cells: int) -> None:
-        """One more cell of a chapter is done."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +76,22 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
     clock = _Clock()
     environment = {"REVOPS_HOME": str(project.root)}
     with KernelServer(imports_of(request.report, project), environment) as server:
+        if request.load:
+            _warm_up_meanwhile()
         with clock.phase("prepare"):
-            prepared = prepare(request, project, watcher.say)
+            prepared = prepare(request, project, watcher)
         with only_one(request.reports, prepared.inputs.hash):
             if is_complete(prepared.folder):
                 point_latest(prepared.folder)
                 return RunResult(prepared.folder, reused=True)
             return _render(prepared, project, server, (clock, watcher))
+
+
+def _warm_up_meanwhile() -> None:
+    """Import what checks the data, which takes seconds, while the engine loads it."""
+    from revops_analysis.validation.expectations import warm_up
+
+    Thread(target=warm_up).start()
 
 
 def _render(
@@ -157,13 +158,24 @@ def is_complete(folder: Path) -> bool:
 
 
 def imports_of(report: str, project: Project) -> list[str]:
-    """Modules that the report's notebooks import, for the kernel server to load ahead."""
-    modules: set[str] = set()
+    """Modules that the report's notebooks import, for the kernel server to load ahead.
+
+    With them go the modules that the registries of metrics and detectors gather when first asked.
+    """
+    modules: set[str] = set(registered_modules())
     for chapter in load_report(report, project).notebooks:
         path = project.notebooks / f"{chapter.notebook}.ipynb"
         if path.is_file():
             modules |= notebook_imports(json.loads(path.read_text(encoding="utf-8")))
     return sorted(modules)
+
+
+def registered_modules() -> Iterator[str]:
+    """Every module below the packages whose registries import all of them."""
+    for package in ("metrics", "findings"):
+        folder = Path(__file__).parents[1] / package
+        for found in pkgutil.walk_packages([str(folder)], f"revops_analysis.{package}."):
+            yield found.name
 
 
 def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
