@@ -44,11 +44,11 @@ def test_the_order_of_a_file_does_not_depend_on_the_order_of_rows(order: list[in
 
 def test_missing_is_an_empty_field_and_money_has_cents() -> None:
     frame = pd.DataFrame({"name": [None, "x"], "amount": [1.5, None], "share": [1 / 3, 0.0], "n": [1, 2]})
-    assert to_csv(frame, {"amount": "currency"}) == "name,amount,share,n\n,1.50,0.333333,1\nx,,0,2\n"
+    assert to_csv(frame, {"amount": "currency"}) == "name,amount,share,n\r\n,1.50,0.333333,1\r\nx,,0,2\r\n"
 
 
 def test_column_names_cannot_be_formulas_either() -> None:
-    assert to_csv(pd.DataFrame({"=1+1": [1]})).startswith("'=1+1\n")
+    assert to_csv(pd.DataFrame({"=1+1": [1]})).startswith("'=1+1\r\n")
 
 
 def test_people_are_masked_and_companies_are_not() -> None:
