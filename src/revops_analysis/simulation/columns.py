@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from revops_analysis.simulation.timeline import NO_DAY
-from revops_analysis.tables.schema import TABLES, Kind
+from revops_analysis.tables.columns import Kind
+from revops_analysis.tables.schema import TABLES
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
