@@ -41,7 +41,7 @@ def make_project(home: Path, scale: float) -> None:
 def prepare(step: str) -> Context:
     """Import what the step needs and open its workspace, so that only the step's own work is timed."""
     project = find_project()
-    if not step.startswith(("metrics: ", "findings", "as-of state")):
+    if not step.startswith(("metrics: ", "findings", "as-of")):
         return Context(project)
     from revops_analysis import open_workspace
     from revops_analysis.metrics.registry import metrics
@@ -89,6 +89,14 @@ def validate(context: Context) -> Facts:
 
 
 def as_of_state(context: Context) -> Facts:
+    """Every deal with its state on a past day, from its history: written out as a table, all columns."""
+    state = context.workspace.at(PAST).table("opportunities")
+    kept = context.workspace.con.create_table("benchmark_state", state, temp=True)
+    return {"deals": int(kept.count().to_pyarrow().as_py())}
+
+
+def deals_view(context: Context) -> Facts:
+    """The same with status, days, amounts in the reporting currency, owner and account: what metrics start from."""
     deals = context.workspace.at(PAST).deals
     status = deals.group_by("status").aggregate(n=deals.count()).order_by("status").to_pandas()
     return dict(zip(status["status"], status["n"].astype(int), strict=True))
@@ -152,6 +160,7 @@ FIRST: dict[str, Callable[[Context], Facts]] = {
     "load": load,
     "validate": validate,
     "as-of state": as_of_state,
+    "as-of deals, priced and joined": deals_view,
 }
 LAST: dict[str, Callable[[Context], Facts]] = {
     "findings": findings,
