@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.project import Project
+from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_section
 from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
@@ -75,31 +75,24 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
 
     clock = _Clock()
     environment = {"REVOPS_HOME": str(project.root)}
-    with KernelServer(imports_of(request.report, project), environment) as server:
+    with KernelServer(imports_of(request.report, project), environment) as server, Checker() as checker:
         if request.load:
-            _warm_up_meanwhile()
+            checker.warm_up()
         with clock.phase("prepare"):
             prepared = prepare(request, project, watcher)
         with only_one(request.reports, prepared.inputs.hash):
             if is_complete(prepared.folder):
                 point_latest(prepared.folder)
                 return RunResult(prepared.folder, reused=True)
-            return _render(prepared, project, server, (clock, watcher))
-
-
-def _warm_up_meanwhile() -> None:
-    """Import what checks the data, which takes seconds, while the engine loads it."""
-    from revops_analysis.validation.expectations import warm_up
-
-    Thread(target=warm_up).start()
+            return _render(prepared, project, (server, checker), (clock, watcher))
 
 
 def _render(
-    prepared: Preparation, project: Project, server: KernelServer, telling: tuple[_Clock, Watcher]
+    prepared: Preparation, project: Project, helpers: tuple[KernelServer, Checker], telling: tuple[_Clock, Watcher]
 ) -> RunResult:
     clock, watcher = telling
     with staging_folder(prepared.request.reports) as staged:
-        gate, outcomes = _check_and_run(prepared, project, (server, staged), telling)
+        gate, outcomes = _check_and_run(prepared, project, (*helpers, staged), telling)
         watcher.say("Writing the pages")
         with clock.phase("pages"):
             from revops_analysis.reporting.assembly import assemble
@@ -115,23 +108,26 @@ def _render(
 
 
 def _check_and_run(
-    prepared: Preparation, project: Project, where: tuple[KernelServer, Path], telling: tuple[_Clock, Watcher]
+    prepared: Preparation,
+    project: Project,
+    where: tuple[KernelServer, Checker, Path],
+    telling: tuple[_Clock, Watcher],
 ) -> tuple[GateResult, list[Outcome]]:
     """Check the data while the chapters run: nothing they make leaves the staging folder if the gate refuses.
 
-    The check alone keeps one core busy for as long as the chapters need, so waiting for it would double the time.
+    The check keeps one core busy for about as long as the chapters need, so waiting for it would double the time.
     """
     from revops_analysis.reporting.runner import import_machinery
 
     clock, watcher = telling
-    server, staged = where
+    server, checker, staged = where
     import_machinery()
     watcher.say("Checking the data and running the chapters")
     with ThreadPoolExecutor(max_workers=1) as pool, clock.phase("gate and chapters"):
         running = pool.submit(_run_chapters, prepared, staged, server, watcher)
         try:
             with clock.phase("gate"):
-                gate = check_data(prepared, project)
+                gate = check_data(prepared, project, checker)
         except BaseException:
             server.end_kernels()
             raise
@@ -196,13 +192,13 @@ def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def check_data(prepared: Preparation, project: Project) -> GateResult:
+def check_data(prepared: Preparation, project: Project, checker: Checker) -> GateResult:
     """Run the gate. Data that the report refuses raises DataRefusedError, after the gate's own page is written."""
     from revops_analysis.tables.warehouse import previous_warehouse
-    from revops_analysis.validation.gate import validate
 
     previous = previous_warehouse(project, prepared.warehouse)
-    result = validate(prepared.warehouse, prepared.definitions, prepared.request.as_of, previous, project.expectations)
+    day, expectations = prepared.request.as_of, project.expectations
+    result = checker.validate(prepared.warehouse, prepared.definitions, day, previous, expectations)
     if not _accepts(result, prepared) and not prepared.request.allow_invalid:
         page = write_gate_folder(result, prepared.request.reports)
         raise _refused(result, page)
