@@ -13,6 +13,7 @@ import pytest
 
 from reporting.fakes import passed_gate
 from reporting.projects import NASTY, chapter_notebook, make_project
+from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.progress import Progress
 from revops_analysis.reporting.run import run_report
@@ -41,13 +42,11 @@ class Opened:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if shutil.which("chromium") is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
-    from revops_analysis.validation import gate
-
     root = tmp_path_factory.mktemp("browser")
     notebooks = {"wide": chapter_notebook("wide", _WIDE), "fails": chapter_notebook("fails", "1 / 0")}
     project = make_project(root / "project", notebooks)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "validate", lambda *_: passed_gate())
+        patch.setattr(Checker, "validate", lambda *_: passed_gate())
         request = RunRequest("tiny", "tiny", date(2026, 9, 30), root / "reports")
         yield run_report(request, project, Progress()).folder
 

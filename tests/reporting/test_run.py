@@ -16,6 +16,7 @@ from revops_analysis.project import Project
 from revops_analysis.reporting import run
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.run import run_report
+from revops_analysis.sources.load import LoadResult
 
 
 class Quiet:
@@ -23,10 +24,18 @@ class Quiet:
 
     def __init__(self) -> None:
         self.phases: list[str] = []
+        self.steps = 0
+        self.rows = -1
         self.cells: dict[str, tuple[int, int]] = {}
 
     def say(self, text: str) -> None:
         self.phases.append(text)
+
+    def step(self, text: str, done: int, steps: int) -> None:
+        self.steps = steps
+
+    def loaded(self, result: LoadResult) -> None:
+        self.rows = int(result.counts["loaded"].sum())
 
     def cell(self, chapter: str, done: int, cells: int) -> None:
         self.cells[chapter] = (done, cells)
@@ -123,7 +132,7 @@ def test_another_input_gets_another_folder(project: Project, gate: dict[str, str
     from revops_analysis.reporting.preparation import prepare
 
     def folder(**other: object) -> Path:
-        return prepare(_request(tmp_path, **other), project, print).folder
+        return prepare(_request(tmp_path, **other), project, Quiet()).folder
 
     plain = folder()
     assert folder() == plain
@@ -141,6 +150,24 @@ def test_another_input_gets_another_folder(project: Project, gate: dict[str, str
     load_deals(project)
     assert after_load != plain
     assert folder() == plain
+
+
+def test_a_source_can_be_loaded_first_and_its_rows_are_told(project: Project, tmp_path: Path) -> None:
+    from revops_analysis.reporting.preparation import prepare
+
+    (tmp_path / "deals.csv").write_text("opportunity_id,stage,amount\n1,Discovery,5\n2,Nowhere,5\n", encoding="utf-8")
+    (project.params / "sources").mkdir(exist_ok=True)
+    (project.params / "sources" / "crm.yml").write_text(
+        f"kind: files\nroot: {tmp_path}\ndata_through: 2026-09-30\ntables: {{opportunities: {{file: deals.csv}}}}\n",
+        encoding="utf-8",
+    )
+    asked = RunRequest("tiny", "crm", dt.date(2026, 9, 30), tmp_path / "reports", load=True)
+    watcher = Quiet()
+    prepared = prepare(asked, project, watcher)
+    assert prepared.warehouse.source == "crm"
+    assert watcher.phases == ["Loading crm"]
+    assert watcher.rows == 1
+    assert watcher.steps > 0
 
 
 def test_two_runs_at_once_make_one_folder(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
