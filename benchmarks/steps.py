@@ -14,7 +14,7 @@ from revops_analysis.project import Project, find_project
 
 SOURCE = "bench"
 AS_OF = "2026-09-30"
-PAST = "2025-06-30"
+PAST = "2026-09-29"
 PERIOD = "2026-Q3"
 FOLDERS = ("params", "expectations", "notebooks")
 
