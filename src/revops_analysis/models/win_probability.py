@@ -1,0 +1,227 @@
+"""P(won by the end of the period | state at the cutoff): gradient boosting, calibrated on a later window.
+
+Trained only on cutoffs whose period was over. Rows are weekly states of the same deals, so leaves must hold many of
+them, and every split into windows is by time: a deal's later states never help to predict its earlier ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from revops_analysis.models.features import FEATURES, GROUPS, Encoding, describe, feature_matrix
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WinModelOptions:
+    """How the win probability is learned.
+
+    `minimum_periods` that are over and `minimum_wins` different deals won are needed for a model; with less, the stage
+    rates serve. `calibration_periods` are the latest ones, on which a model of the earlier ones is calibrated; the
+    correction is drawn towards none as if `calibration_weight` deals had shown none. `half_life` (periods): how fast
+    old periods lose weight.
+    """
+
+    trees: int = 120
+    learning_rate: float = 0.05
+    leaves: int = 8
+    bins: int = 48
+    leaf_share: float = 0.008
+    l2: float = 10.0
+    half_life: float = 8.0
+    minimum_periods: int = 4
+    minimum_wins: int = 100
+    calibration_periods: int = 2
+    calibration_weight: float = 400.0
+    seed: int = 0
+
+
+class WinProbability:
+    """The probability that an open deal is won and booked by the end of its period.
+
+    `fit(states)` learns from rows of `Evidence.states` whose outcome is known; `predict_proba(states)` answers for any
+    rows. Learned: `basis_` ('model' or 'stage rates'), `note_` (why not a model, and how much is needed; empty for a
+    model), `n_` (rows), `deals_`, `wins_` (deals won), `periods_`.
+    """
+
+    def __init__(self, options: WinModelOptions | None = None) -> None:
+        self.options = options or WinModelOptions()
+
+    def fit(self, states: pd.DataFrame) -> WinProbability:
+        """Learn from the rows whose period is over; rows without outcome are left out."""
+        known = states[states["won"].notna()]
+        self.n_ = len(known)
+        self.deals_ = int(known["opportunity_id"].nunique())
+        self.wins_ = int(known.loc[known["won"] == 1, "opportunity_id"].nunique())
+        self.periods_ = tuple(known.sort_values("last_day", kind="stable")["period"].unique())
+        self.rates_ = StageRates().fit(known)
+        self.note_ = self._shortage()
+        self.basis_ = "stage rates" if self.note_ else "model"
+        if self.basis_ == "model":
+            self._fit_model(known)
+        return self
+
+    def predict_proba(self, states: pd.DataFrame) -> Floats:
+        """The probability of each row, between 0 and 1; an empty frame gives an empty array."""
+        if self.basis_ != "model" or states.empty:
+            return self.rates_.predict_proba(states)
+        return _expit(self._log_odds(feature_matrix(states, self.encoding_)))
+
+    def reasons(self, states: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """What moves each deal's probability most, against a typical open deal of the same stage.
+
+        Returns a row per deal and reason, strongest first: opportunity_id, rank, group, effect (difference in
+        probability, signed), text. Without a model there are none.
+        """
+        columns = ["opportunity_id", "rank", "group", "effect", "text"]
+        if self.basis_ != "model" or states.empty:
+            return pd.DataFrame(columns=columns)
+        states = states.reset_index(drop=True)
+        effects = self._effects(states)
+        order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :top]
+        names = [group for group in GROUPS if group not in _NOT_REASONS]
+        texts = np.array([describe(states, group) for group in names], dtype=object)
+        rows = np.repeat(np.arange(len(states)), order.shape[1])
+        chosen = order.ravel()
+        return pd.DataFrame(
+            {
+                "opportunity_id": states["opportunity_id"].to_numpy()[rows],
+                "rank": np.tile(np.arange(1, order.shape[1] + 1), len(states)),
+                "group": np.array(names, dtype=object)[chosen],
+                "effect": effects[rows, chosen],
+                "text": texts[chosen, rows],
+            }
+        )
+
+    def _shortage(self) -> str:
+        options, found = self.options, len(self.periods_)
+        if found < options.minimum_periods:
+            return (
+                f"Win rates by stage are used: a model needs {options.minimum_periods} periods that are over, "
+                f"and the history has {found}."
+            )
+        if self.wins_ < options.minimum_wins:
+            return (
+                f"Win rates by stage are used: a model needs {options.minimum_wins} deals won, "
+                f"and the history has {self.wins_}."
+            )
+        return ""
+
+    def _fit_model(self, known: pd.DataFrame) -> None:
+        """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
+        self.encoding_ = Encoding.learn(known)
+        matrix, won = feature_matrix(known, self.encoding_), known["won"].to_numpy()
+        weights = self._weights(known)
+        later = known["period"].isin(self.periods_[-self.options.calibration_periods :]).to_numpy()
+        trial = self._boosted(matrix[~later], won[~later], weights[~later])
+        self.intercept_, self.slope_ = _calibration(
+            trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
+        )
+        self.model_ = self._boosted(matrix, won, weights)
+
+    def _share_of_deals(self, later: pd.DataFrame) -> float:
+        """Weight of one row so that each deal counts once, against the weight of no correction."""
+        return later["opportunity_id"].nunique() / max(len(later), 1) / self.options.calibration_weight
+
+    def _weights(self, known: pd.DataFrame) -> Floats:
+        age = len(self.periods_) - 1 - known["period"].map({p: i for i, p in enumerate(self.periods_)})
+        return np.power(0.5, age.to_numpy(dtype="float64") / self.options.half_life)
+
+    def _boosted(self, matrix: pd.DataFrame, won: Floats, weights: Floats) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        options = self.options
+        model = HistGradientBoostingClassifier(
+            learning_rate=options.learning_rate,
+            max_iter=options.trees,
+            max_bins=options.bins,
+            max_leaf_nodes=options.leaves,
+            min_samples_leaf=max(20, int(options.leaf_share * len(matrix))),
+            l2_regularization=options.l2,
+            early_stopping=False,
+            random_state=options.seed,
+        )
+        return model.fit(matrix.to_numpy(), won, sample_weight=weights)
+
+    def _log_odds(self, matrix: pd.DataFrame) -> Floats:
+        return self.intercept_ + self.slope_ * self.model_.decision_function(matrix.to_numpy())
+
+    def _effects(self, states: pd.DataFrame) -> Floats:
+        """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""
+        matrix = feature_matrix(states, self.encoding_)
+        typical = matrix.groupby(states["stage"].fillna(""), sort=True).transform("median")
+        base = _expit(self._log_odds(matrix))
+        columns = []
+        for group, names in GROUPS.items():
+            if group not in _NOT_REASONS:
+                other = matrix.assign(**{name: typical[name] for name in names})
+                columns.append(base - _expit(self._log_odds(other)))
+        return np.column_stack(columns)
+
+
+_NOT_REASONS = ("time", "stage")
+"""The same for all deals of a stage: true, and no reason why this deal is better than its neighbour."""
+
+
+class StageRates:
+    """Win rates by stage and part of the period left: what serves until there is enough history for a model.
+
+    Cells are drawn towards their stage, and stages towards the whole, as if each had `weight` deals at that rate.
+    """
+
+    def __init__(self, weight: float = 20.0) -> None:
+        self.weight = weight
+
+    def fit(self, known: pd.DataFrame) -> StageRates:
+        """Learn from rows with outcome; none at all gives no rate, and predictions are null."""
+        cells = known.assign(part=_part_left(known), stage=known["stage"].fillna(""))
+        self.base_ = float(known["won"].mean()) if len(known) else float("nan")
+        by_stage = cells.groupby("stage")["won"].agg(["sum", "count"])
+        self.stages_ = (by_stage["sum"] + self.weight * self.base_) / (by_stage["count"] + self.weight)
+        by_cell = cells.groupby(["stage", "part"])["won"].agg(["sum", "count"])
+        prior = by_cell.index.get_level_values("stage").map(self.stages_)
+        self.cells_ = (by_cell["sum"] + self.weight * prior) / (by_cell["count"] + self.weight)
+        return self
+
+    def predict_proba(self, states: pd.DataFrame) -> Floats:
+        """The rate of each row's cell, of its stage where the cell was never seen, of all deals otherwise."""
+        stage = states["stage"].fillna("")
+        cells = pd.MultiIndex.from_arrays([stage, _part_left(states)], names=["stage", "part"])
+        rate = pd.Series(self.cells_.reindex(cells).to_numpy(), index=states.index)
+        return rate.fillna(stage.map(self.stages_)).fillna(self.base_).to_numpy(dtype="float64")
+
+
+def _part_left(states: pd.DataFrame) -> pd.Series:
+    """Which sixth of its period is left, from 0; 6 before the period begins."""
+    left = (states["last_day"] - states["cutoff"]).dt.days
+    length = (states["last_day"] - states["first_day"]).dt.days + 1
+    return np.minimum(6 * left // length, 6)
+
+
+def _calibration(scores: Floats, won: Floats, weight: float) -> tuple[float, float]:
+    """Intercept and slope of log odds, penalised towards (0, 1) with unit weight: Platt's method with a prior."""
+    from scipy.optimize import minimize
+
+    if not len(scores):
+        return 0.0, 1.0
+
+    def loss(point: Floats) -> float:
+        line = point[0] + point[1] * scores
+        fit = float(np.logaddexp(0.0, line).sum() - (won * line).sum())
+        return weight * fit + float(0.5 * (point[0] ** 2 + (point[1] - 1) ** 2))
+
+    found = minimize(loss, np.array([0.0, 1.0]), method="BFGS").x
+    return float(found[0]), float(found[1])
+
+
+def _expit(values: Floats) -> Floats:
+    return 1.0 / (1.0 + np.exp(-values))
+
+
+__all__ = ["FEATURES", "StageRates", "WinModelOptions", "WinProbability"]
