@@ -27,8 +27,10 @@ from revops_analysis.simulation.words import (
     WON,
 )
 
-COMMIT_BELIEF = (-1.3, 0.68, 2.15)
-"""How much a seller must believe in a deal in Negotiation, Proposal and Solution to commit it for the quarter."""
+COMMIT_BELIEF = (-1.74, 0.24, 1.71)
+"""How much trust a deal in Negotiation, Proposal and Solution needs before it is committed for the quarter."""
+LARGE = 0.9
+"""Deals above this quantile of list prices are looked into: what few large deals do decides a quarter's miss."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def keep_record(book: Book, team: Team, parameters: Parameters, rng: np.random.G
     pushes = np.zeros((count, MAX_WEEKS), dtype=np.int8)
     close[:, 0] = _first_close(deals, parameters, team.optimism[owner[:, 0]], rng)
     belief = rng.normal(size=count).astype(np.float32)
-    category[:, 0] = _category(paths.stage[:, 0], close[:, 0], deals.created, belief)
+    large = book.facts.base > np.quantile(book.facts.base, LARGE)
+    pushed_before = np.zeros(count, dtype=np.int64)
+    category[:, 0] = _category(paths.stage[:, 0], close[:, 0], deals.created, (belief, belief))
     forget = dirt * parameters.forget_share
     for age in range(1, MAX_WEEKS):
         rows = np.flatnonzero(paths.stage[:, age] != NOTHING)
@@ -66,8 +70,10 @@ def keep_record(book: Book, team: Team, parameters: Parameters, rng: np.random.G
         moved = paths.stage[rows, age] != paths.stage[rows, age - 1]
         close[rows, age], pushed = _close_dates(deals, paths, (close, event), now, (rng, forget))
         pushes[rows, age] = pushed
-        doubt = belief[rows] + 0.7 * team.optimism[owner[rows, age]] + 0.6 * paths.alive[rows, age]
-        fresh = _category(paths.stage[rows, age], close[rows, age], event[rows, age], doubt)
+        pushed_before[rows] += pushed
+        alive, optimism = paths.alive[rows, age], team.optimism[owner[rows, age]]
+        held = _mood_and_trust(belief[rows], optimism, alive, large[rows], pushed_before[rows])
+        fresh = _category(paths.stage[rows, age], close[rows, age], event[rows, age], held)
         looks = moved | pushed | (rng.random(len(rows)) < 0.3) | (fresh == CLOSED)
         category[rows, age] = np.where(looks, fresh, category[rows, age - 1])
     return Record(close, category, owner, event, pushes)
@@ -114,13 +120,31 @@ def _close_dates(
     return np.where(closes, event[rows, age], result), pushed
 
 
-def _category(stage: NDArray, close: Ints, day: Ints, belief: NDArray) -> NDArray[np.int8]:
-    """The category that the seller would give: by stage, by whether it closes this quarter, and by belief."""
+def _mood_and_trust(
+    belief: NDArray, optimism: Floats, alive: NDArray[np.bool_], large: NDArray[np.bool_], pushes: Ints
+) -> tuple[NDArray, NDArray]:
+    """What the seller feels about each deal, and how much of it survives a sober look.
+
+    The mood mixes chance (`belief`), the seller's optimism and a sense of whether the buyer is there. Trust is the
+    mood less one for each push of the close date so far, up to three; where a manager looks into a large deal, half of
+    chance goes and more of the buyer's state shows (0.8: the usual share of buyers that are still there).
+    """
+    mood = belief + 0.7 * optimism + 0.6 * alive
+    looked_into = large * (0.9 * (alive - 0.8) - 0.5 * belief)
+    return mood, mood + looked_into - np.minimum(pushes, 3)
+
+
+def _category(stage: NDArray, close: Ints, day: Ints, belief: tuple[NDArray, NDArray]) -> NDArray[np.int8]:
+    """The category that the seller would give: by stage, by whether it closes this quarter, and by belief.
+
+    `belief`: the seller's mood, by which hopeless deals are omitted, and the trust by which deals are committed.
+    """
+    mood, trust = belief
     this_quarter = close <= tl.quarter_end(day)
     commit = this_quarter & (
-        belief > np.select([stage == NEGOTIATION, stage == PROPOSAL, stage == SOLUTION], COMMIT_BELIEF, np.inf)
+        trust > np.select([stage == NEGOTIATION, stage == PROPOSAL, stage == SOLUTION], COMMIT_BELIEF, np.inf)
     )
     best = (this_quarter & (stage >= SOLUTION)) | (stage == NEGOTIATION)
     result = np.where(commit, COMMIT, np.where(best, BEST_CASE, PIPELINE))
-    result = np.where((stage == 0) & (belief < -2.3), OMITTED, result)
+    result = np.where((stage == 0) & (mood < -2.3), OMITTED, result)
     return np.where(stage == WON, CLOSED, np.where(stage == LOST, OMITTED, result)).astype(np.int8)
