@@ -139,8 +139,11 @@ def _rebuilt(snapshot: Snapshot) -> tuple[ir.Table, ...]:
         "stage_order": ibis.ifelse(still, deals.stage_order, ibis.null("int64")),
         "category": ibis.ifelse(still, deals.forecast_category, ibis.null("string")),
         "crm_probability": ibis.ifelse(still, deals.probability, ibis.null("float64")),
-        **{"close_date": deals.close_date, "amount": deals.amount_original, "first_amount": deals.amount_original},
-        **{"currency": deals.currency, "owner_id": deals.owner_id},
+        "close_date": deals.close_date,
+        "amount": deals.amount_original,
+        "first_amount": deals.amount_original,
+        "currency": deals.currency,
+        "owner_id": deals.owner_id,
     }
     closed_on = ibis.coalesce(deals.closed_on, ibis.ifelse(still, _FAR, deals.created_on))
     until_closed = deals.mutate(
@@ -150,8 +153,12 @@ def _rebuilt(snapshot: Snapshot) -> tuple[ir.Table, ...]:
     after = won.mutate(
         **{
             **_unknown(),
-            **{"close_date": won.close_date, "amount": won.amount_original, "currency": won.currency},
-            **{"owner_id": won.owner_id, "stage": won.stage, "stage_order": won.stage_order},
+            "close_date": won.close_date,
+            "amount": won.amount_original,
+            "currency": won.currency,
+            "owner_id": won.owner_id,
+            "stage": won.stage,
+            "stage_order": won.stage_order,
         },
         since=won.booked_on,
         until=_FAR,

@@ -121,7 +121,9 @@ def _daily_rates(evidence: Evidence, days: pd.DatetimeIndex, options: LaterOptio
     created = evidence.created
     span = min(YEAR, max(1, (today - created["created_on"].min()).days + 1))
     recent = created[created["created_on"] > today - pd.Timedelta(days=span)]
-    before = created[created["created_on"].between(today - pd.Timedelta(days=2 * span - 1), today - pd.Timedelta(days=span))]
+    before = created[
+        created["created_on"].between(today - pd.Timedelta(days=2 * span - 1), today - pd.Timedelta(days=span))
+    ]
     growth = _growth(len(recent), len(before), span, options)
     season = _season(created, today, options)
     ahead = ((days - today).days.to_numpy(dtype="float64") + span / 2) / YEAR
@@ -157,5 +159,7 @@ def _won_amounts(evidence: Evidence, kind: str, segment: str, options: LaterOpti
     """Amounts of the group's deals won in the latest past periods."""
     wins = evidence.wins[evidence.wins["amount"].notna()]
     latest = wins.sort_values("last_day", kind="stable")["period"].unique()[-options.amount_periods :]
-    mine = wins[wins["period"].isin(latest) & (wins["type"].fillna("") == kind) & (wins["segment"].fillna("") == segment)]
+    mine = wins[
+        wins["period"].isin(latest) & (wins["type"].fillna("") == kind) & (wins["segment"].fillna("") == segment)
+    ]
     return mine["amount"].to_numpy(dtype="float64")
