@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,19 @@ from revops_analysis.models.cutoffs import Cutoff, as_table, periods_before, shi
 from revops_analysis.models.deal_states import deal_states
 from revops_analysis.models.deal_stays import deal_stays
 from revops_analysis.periods import Period, period_containing
+from revops_analysis.tables.days import business_day
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 KEY = ["cutoff", "period"]
+
+
+def _no_submissions() -> pd.DataFrame:
+    """The frame of submissions without a row."""
+    kinds = dict.fromkeys(("submitted_on", "period_start"), "datetime64[ms]")
+    kinds |= dict.fromkeys(("user_id", "category", "scope", "override_of"), "object") | {"amount": "float64"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +42,8 @@ class Evidence:
     wins        a row per period that is over and deal booked in it: opportunity_id, type, segment, owner_id,
                 created_on, booked_on, amount.
     created     a row per headline deal created: opportunity_id, type, segment, created_on.
+    submissions what sellers and managers said, oldest first: submitted_on, user_id, period_start, category, scope (own,
+                team), override_of, amount; no rows where the source has none.
     """
 
     day: date
@@ -42,6 +52,7 @@ class Evidence:
     wins: pd.DataFrame
     created: pd.DataFrame
     currency: str
+    submissions: pd.DataFrame = field(default_factory=_no_submissions)
 
     def known_at(self, day: date) -> Evidence:
         """The same evidence as somebody had it at the end of an earlier day; nothing later is left in it."""
@@ -50,7 +61,8 @@ class Evidence:
         cutoffs = _blanked(self.cutoffs[self.cutoffs["cutoff"] <= moment], moment, list(_OUTCOMES))
         wins = self.wins[self.wins["last_day"] <= moment]
         created = self.created[self.created["created_on"] <= moment]
-        return replace(self, day=day, states=states, cutoffs=cutoffs, wins=wins, created=created)
+        said = self.submissions[self.submissions["submitted_on"] <= moment]
+        return replace(self, day=day, states=states, cutoffs=cutoffs, wins=wins, created=created, submissions=said)
 
     @property
     def past(self) -> pd.DataFrame:
@@ -106,6 +118,7 @@ def gather_evidence(snapshot: Snapshot, asked: Sequence[Cutoff], *, lead_days: i
         wins,
         _created(snapshot),
         snapshot.definitions.reporting_currency,
+        _submissions(snapshot),
     )
 
 
@@ -216,3 +229,16 @@ def _created(snapshot: Snapshot) -> pd.DataFrame:
         type=stays.type.max(), segment=stays.segment.max(), created_on=stays.created_on.min()
     )
     return deals.order_by(["created_on", "opportunity_id"]).to_pyarrow().to_pandas(date_as_object=False)
+
+
+def _submissions(snapshot: Snapshot) -> pd.DataFrame:
+    """What was submitted by the as-of date, converted at the rate of its day."""
+    if not snapshot.has("forecast_submissions"):
+        return _no_submissions()
+    rows = snapshot.table("forecast_submissions")
+    dated = rows.mutate(submitted_on=business_day(rows.submitted_at, snapshot.definitions.business_time_zone))
+    priced = snapshot.in_reporting_currency(dated, ["amount"], day="submitted_on")
+    ordered = priced.order_by(["submitted_at", "user_id", "category", "scope", "override_of"])
+    names = ("submitted_on", "user_id", "period_start", "category", "scope", "override_of")
+    chosen = ordered.select(*names, amount=ordered.amount.cast("float64"))
+    return chosen.to_pyarrow().to_pandas(date_as_object=False)
