@@ -1,7 +1,7 @@
 """The bookings of a period from its parts: booked, signed, each open deal, deals not yet created, and the rest.
 
-`BookingsModel` learns from past periods (`fit`) and states an `Expectation` for a cutoff; `models.simulation_of_bookings`
-turns that into a distribution. Every mean is exact: it is computed, and not drawn.
+`BookingsModel` learns from past periods (`fit`) and states an `Expectation` for a cutoff; `simulated_bookings` turns
+that into a distribution. Every mean is exact: it is computed, and not drawn.
 """
 
 from __future__ import annotations
@@ -39,9 +39,12 @@ COMPONENTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class BookingsOptions:
-    """`draws` of the simulation and their `seed`; `shock_prior` is the spread of a common shock to all win rates that is
+    """How the distribution is made.
+
+    `draws` of the simulation and their `seed`; `shock_prior` is the spread of a common shock to all win rates that is
     believed as if `shock_periods` past periods had shown it; `other_periods`: over how many past periods reopened and
-    restated deals are averaged."""
+    restated deals are averaged.
+    """
 
     draws: int = 10_000
     seed: int = 0
@@ -242,7 +245,7 @@ def _refuse_negative(states: pd.DataFrame, cutoff: Cutoff) -> None:
             expected="amounts of open deals from 0 on",
             found=f"{len(negative)} deals, the first {first['opportunity_id']} with {first['amount']:,.2f}",
             where=f"opportunities and their history, as of {cutoff.day.isoformat()}",
-            fix="correct the amount in the CRM (a reduction belongs into the amount of the deal it reduces) and load again",
+            fix="correct the amount in the CRM (a reduction belongs to the deal that it reduces) and load again",
         )
 
 

@@ -32,13 +32,12 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """[draw] bookings in all, and of each part; `deals` [draw × group of open deals], in the order of the groups."""
+    """[draw] bookings in all; [draw × group] what open deals and later deals bring; [draw] the rest."""
 
     total: Floats
     open: Floats
     later: Floats
     other: Floats
-    groups: Floats
 
 
 def simulate_bookings(parts: Parts, *, draws: int, seed: int, groups: npt.NDArray[np.int64] | None = None) -> Simulated:
@@ -49,11 +48,12 @@ def simulate_bookings(parts: Parts, *, draws: int, seed: int, groups: npt.NDArra
     """
     rng = np.random.default_rng(seed)
     shocks = rng.normal(0.0, parts.shock, draws)
-    by_group = _open_deals(parts, shocks, rng, np.zeros(len(parts.value), dtype=np.int64) if groups is None else groups)
+    codes = np.zeros(len(parts.value), dtype=np.int64) if groups is None else groups
+    opened = _open_deals(parts, shocks, rng, codes)
     later = _later_deals(parts, shocks, rng)
     other = rng.choice(parts.other, draws) if len(parts.other) else np.zeros(draws)
-    opened = by_group.sum(axis=1)
-    return Simulated(parts.certain + opened + later + other, opened, later, other, by_group)
+    total = parts.certain + opened.sum(axis=1) + later.sum(axis=1) + other
+    return Simulated(total, opened, later, other)
 
 
 def _open_deals(parts: Parts, shocks: Floats, rng: np.random.Generator, groups: npt.NDArray[np.int64]) -> Floats:
@@ -89,17 +89,15 @@ def _centred(probability: Floats, shock: float) -> npt.NDArray[np.float32]:
 
 
 def _later_deals(parts: Parts, shocks: Floats, rng: np.random.Generator) -> Floats:
-    """[draw]: wins are Poisson around an uncertain mean, each worth one of its group's amounts."""
+    """[draw × group]: wins are Poisson around an uncertain mean, each worth one of its group's amounts."""
     draws = len(shocks)
-    total = np.zeros(draws)
-    if not len(parts.later_wins):
-        return total
+    totals = np.zeros((draws, len(parts.later_wins)))
     pace = np.exp(shocks - parts.shock**2 / 2)
     if parts.later_spread > 0:
         shape = 1.0 / parts.later_spread**2
         pace = pace * rng.gamma(shape, 1.0 / shape, draws)
-    for wins, pool in zip(parts.later_wins, parts.later_pools, strict=True):
+    for place, (wins, pool) in enumerate(zip(parts.later_wins, parts.later_pools, strict=True)):
         counts = rng.poisson(wins * pace)
         amounts = pool[rng.integers(0, len(pool), int(counts.sum()))]
-        total += np.bincount(np.repeat(np.arange(draws), counts), amounts, minlength=draws)
-    return total
+        totals[:, place] = np.bincount(np.repeat(np.arange(draws), counts), amounts, minlength=draws)
+    return totals

@@ -1,0 +1,172 @@
+"""Which forecast is published: the deal model, blended with the rule that did best, by what earlier periods showed.
+
+For a cutoff nothing counts but the back-test rows of periods that were over before its period began. The weight of the
+model is the one under which the blend would have erred least, drawn towards the model as if some periods had favoured
+it; the range is widened or narrowed by what it missed. Both are split conformal in spirit: measured on past periods
+that the forecasts had not seen, and not on the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from revops_analysis.models.forecaster import QUANTILE_NAMES
+
+CHOSEN = "chosen"
+"""Name of the published forecast among the methods of a back-test."""
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """`prior_periods`: as many past periods count for the model before any was seen. `minimum_periods` must be scored
+    before a rule is blended in. `half_life` (periods): how fast old periods lose weight. `range_periods`: as many past
+    periods count for the range as the model draws it. `model`: the method that is preferred."""
+
+    model: str = "deal_model"
+    prior_periods: float = 4.0
+    minimum_periods: int = 3
+    half_life: float = 6.0
+    range_periods: float = 8.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a cutoff: `weight` of the model, 1 − weight of `rival`, `stretch` of the model's range.
+
+    `periods` were scored; `reason` says why in a sentence.
+    """
+
+    model: str
+    rival: str | None
+    weight: float
+    stretch: float
+    periods: int
+    reason: str
+
+
+def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choice:
+    """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`."""
+    options = options or SelectionOptions()
+    table = _by_cutoff(past, options.model)
+    count = int(table["period"].nunique())
+    if count < options.minimum_periods:
+        reason = f"{count} past periods were scored; from {options.minimum_periods} on rules are weighed against it."
+        return Choice(options.model, None, 1.0, _stretch(table, 1.0, None, options), count, reason)
+    rival = _best_rival(table, options)
+    weight = 1.0 if rival is None else _weight(table, rival, options)
+    stretch = _stretch(table, weight, rival, options)
+    return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options))
+
+
+def _by_cutoff(past: pd.DataFrame, model: str) -> pd.DataFrame:
+    """One row a cutoff: outcome, the mean of each method (columns named by method), the model's spread, and age."""
+    known = past[past["outcome"].notna() & (past["outcome"] > 0)]
+    means = known.pivot_table(index=["cutoff", "period"], columns="method", values="mean", sort=True)
+    if model not in means.columns:
+        return pd.DataFrame({"period": pd.Series(dtype="object")})
+    rows = known[known["method"] == model].set_index(["cutoff", "period"])
+    table = means.assign(outcome=rows["outcome"], spread=(rows["p90"] - rows["p10"]) / 2.5631)
+    table = table[table[model].notna()].reset_index()
+    order = {period: place for place, period in enumerate(table["period"].unique())}
+    return table.assign(age=len(order) - 1 - table["period"].map(order))
+
+
+_FACTS = ("cutoff", "period", "outcome", "spread", "age")
+
+
+def _best_rival(table: pd.DataFrame, options: SelectionOptions) -> str | None:
+    """The method with the smallest weighted absolute error, among those that forecast every cutoff."""
+    methods = [name for name in table.columns if name not in (*_FACTS, options.model) and table[name].notna().all()]
+    importance = _importance(table, options)
+    errors = {name: float((importance * (table[name] - table["outcome"]).abs()).sum()) for name in sorted(methods)}
+    return min(errors, key=lambda name: errors[name]) if errors else None
+
+
+def _importance(table: pd.DataFrame, options: SelectionOptions) -> pd.Series:
+    return 0.5 ** (table["age"] / options.half_life) / table["outcome"]
+
+
+def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
+    """The model's share in the blend with the least squared relative error, drawn towards 1, between 0 and 1."""
+    gap = (table[options.model] - table[rival]) / table["outcome"]
+    needed = (table["outcome"] - table[rival]) / table["outcome"]
+    importance = 0.5 ** (table["age"] / options.half_life)
+    per_period = len(table) / table["period"].nunique()
+    prior = options.prior_periods * per_period * float((gap**2).mean())
+    squares = float((importance * gap**2).sum())
+    if squares + prior == 0:
+        return 1.0
+    return float(np.clip((float((importance * gap * needed).sum()) + prior) / (squares + prior), 0.0, 1.0))
+
+
+def _stretch(table: pd.DataFrame, weight: float, rival: str | None, options: SelectionOptions) -> float:
+    """By how much past errors were wider than the model's range: root mean square, drawn towards 1."""
+    if table.empty:
+        return 1.0
+    mean = weight * table[options.model] + (1 - weight) * (table[rival] if rival else 0.0)
+    score = ((table["outcome"] - mean) / table["spread"].where(table["spread"] > 0)).clip(-3, 3) ** 2
+    by_period = score.groupby(table["period"]).mean().dropna()
+    squares = options.range_periods + float(by_period.sum())
+    return float(np.sqrt(squares / (options.range_periods + len(by_period))))
+
+
+def _reason(table: pd.DataFrame, rival: str | None, weight: float, options: SelectionOptions) -> str:
+    count = table["period"].nunique()
+    if rival is None:
+        return f"Over {count} past periods no rule forecast every cutoff, so none is blended in."
+    wape = {
+        name: float((table[name] - table["outcome"]).abs().sum() / table["outcome"].sum())
+        for name in (options.model, rival)
+    }
+    return (
+        f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the best rule, {rival}, by "
+        f"{wape[rival]:.1%}: the model has {weight:.0%} of the weight."
+    )
+
+
+def apply_choice(choice: Choice, rows: Mapping[str, Mapping[str, Any]], certain: float) -> dict[str, float]:
+    """The published mean and quantiles from the methods' rows at a cutoff.
+
+    `rows`: method → its mean and quantiles by name. `certain` is booked and signed: no quantile is lower. Without the
+    model's row the rival's stands as it is.
+    """
+    model, rival = rows.get(choice.model), rows.get(choice.rival or "")
+    if model is None:
+        only = rival or {}
+        return {name: float(only.get(name, np.nan)) for name in ("mean", *QUANTILE_NAMES)}
+    other = model["mean"] if rival is None else rival["mean"]
+    mean = choice.weight * model["mean"] + (1 - choice.weight) * other
+    moved = {name: mean + choice.stretch * (model[name] - model["mean"]) for name in QUANTILE_NAMES}
+    return {"mean": float(mean), **{name: max(float(value), certain) for name, value in moved.items()}}
+
+
+def with_choice(frame: pd.DataFrame, options: SelectionOptions | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add to a back-test the rows of the method `chosen`, each by periods that were over before its own began.
+
+    `frame`: columns of `Backtest.frame`. Returns it with the new rows, in order of cutoff, and a row a cutoff of what
+    was chosen: cutoff, period, rival, weight, stretch, periods, reason.
+    """
+    options = options or SelectionOptions()
+    rows, choices = [], []
+    ends = frame.groupby("period")["cutoff"].max()
+    for period in frame["period"].unique():
+        mine = frame[frame["period"] == period]
+        earlier = ends.index[ends < mine["cutoff"].min()]
+        choice = choose(frame[frame["period"].isin(earlier)], options)
+        for cutoff, group in mine.groupby("cutoff", sort=True):
+            methods = group.set_index("method").to_dict("index")
+            first = group.iloc[0]
+            facts = {name: first[name] for name in frame.columns if name not in ("method", "mean", *QUANTILE_NAMES)}
+            found = apply_choice(choice, methods, float(first["booked"]))
+            rows.append({**facts, "method": CHOSEN, **found})
+            choices.append(
+                {"cutoff": cutoff, "period": period, "rival": choice.rival, "weight": choice.weight}
+                | {"stretch": choice.stretch, "periods": choice.periods, "reason": choice.reason}
+            )
+    whole = pd.concat([frame, pd.DataFrame(rows, columns=frame.columns)], ignore_index=True)
+    return whole.sort_values(["cutoff", "period"], kind="stable", ignore_index=True), pd.DataFrame(choices)
