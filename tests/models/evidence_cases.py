@@ -11,6 +11,7 @@ import pandas as pd
 
 from revops_analysis.models.cutoffs import Cutoff, week_ends
 from revops_analysis.models.evidence import Evidence
+from revops_analysis.models.forecaster import QUANTILES, NotPossible, Outlook
 from revops_analysis.periods import FiscalCalendar, Period, parse_period
 
 FIRST_YEAR = 2023
@@ -155,3 +156,54 @@ def random_deals(seed: int, periods: Sequence[Period], per_period: int = 12) -> 
             )
         )
     return found
+
+
+@dataclass(frozen=True)
+class Share:
+    """Forecasts bookings so far × a factor; refuses cutoffs at which nothing is booked."""
+
+    factor: float = 2.0
+    name: str = "share"
+    title: str = "Share"
+
+    def forecast(self, evidence: Evidence, cutoff: Cutoff) -> Outlook | NotPossible:
+        assert evidence.day == cutoff.day
+        booked = float(evidence.at(cutoff)[1]["booked"])
+        if booked == 0:
+            return NotPossible(self.name, "It needs a booking, there is none.")
+        mean = booked * self.factor
+        parts = pd.DataFrame({"component": ["booked", "rest"], "mean": [booked, mean - booked]})
+        return Outlook(self.name, cutoff, mean, (mean,) * len(QUANTILES), parts)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Learns the mean bookings of past periods, and says in its name how often and from when it was fitted."""
+
+    name: str = "learner"
+    title: str = "Learner"
+    fewest: int = 1
+
+    def fit(self, evidence: Evidence) -> Learned | NotPossible:
+        if evidence.past_periods < self.fewest:
+            return NotPossible(self.name, f"It needs {self.fewest} past periods, there are {evidence.past_periods}.")
+        totals = evidence.past.groupby("period")["bookings"].first().to_numpy()
+        # A sum in another order, or by several threads, would have other last digits.
+        return Learned(self.name, float(np.dot(totals, 1 / np.arange(1, len(totals) + 1))), evidence.day)
+
+    def forecast(self, evidence: Evidence, cutoff: Cutoff) -> Outlook | NotPossible:
+        raise AssertionError("it was asked before it was fitted")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the learner became: its mean, and as the lowest quantile the day it was fitted (as a number)."""
+
+    name: str
+    mean: float
+    fitted_on: date
+    title: str = "Learned"
+
+    def forecast(self, evidence: Evidence, cutoff: Cutoff) -> Outlook:
+        parts = pd.DataFrame({"component": ["all"], "mean": [self.mean]})
+        return Outlook(self.name, cutoff, self.mean, (float(self.fitted_on.toordinal()),) * len(QUANTILES), parts)

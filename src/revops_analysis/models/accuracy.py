@@ -229,4 +229,4 @@ def groups_of(table: pd.DataFrame, by: Sequence[str]) -> pd.Index:
 def reasons(index: pd.Index, cases: dict[str, pd.Series]) -> pd.Series:
     """The first reason of each row whose condition holds; None without one."""
     said = np.select([np.asarray(case, dtype=bool) for case in cases.values()], list(cases), "")
-    return pd.Series([text or None for text in said], index=index, dtype=object)
+    return pd.Series([str(text) or None for text in said], index=index, dtype=object)
