@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.models.cutoffs import Cutoff, week_ends
+from revops_analysis.models.cutoffs import Cutoff, shifted, week_ends
 from revops_analysis.models.evidence import Evidence
 from revops_analysis.models.forecaster import QUANTILE_NAMES, Forecaster, NotPossible
 from revops_analysis.periods import Period
@@ -34,6 +34,8 @@ class Fits(Protocol):
 class BacktestOptions:
     """Which weeks of each period to forecast at (their last days; 0 is its eve), and how many processes to use.
 
+    `lead_days` of more than one look at each period once, so many days before its first, instead of at its weeks.
+
     `workers` 0 takes one a core; 1 stays in this process. The results are the same, to the digit. With more than one,
     forecasters are sent to other processes, so they must come from modules, and a script needs the usual
     `if __name__ == "__main__":`.
@@ -41,6 +43,13 @@ class BacktestOptions:
 
     weeks: tuple[int, ...] = (1, 4, 7, 10)
     workers: int = 0
+    lead_days: int = 0
+
+    def cutoffs(self, period: Period) -> tuple[Cutoff, ...]:
+        """The cutoffs of a period: its weeks, or with a lead of more than a day the one so long before it begins."""
+        if self.lead_days > 1:
+            return shifted(period, [-self.lead_days])
+        return week_ends(period, self.weeks) if self.weeks else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +84,7 @@ def backtest(
         raise ConfigurationError(
             "Two methods have one name.", found=", ".join(sorted(names)), fix="give each forecaster its own name"
         )
-    jobs = _Jobs(evidence, tuple(periods), tuple(forecasters), options.weeks)
+    jobs = _Jobs(evidence, tuple(periods), tuple(forecasters), options)
     workers = min(options.workers or os.cpu_count() or 1, len(jobs.periods))
     results: dict[int, _Rows] = {}
     for done, (number, rows) in enumerate(_alone(jobs) if workers <= 1 else _together(jobs, workers), start=1):
@@ -107,7 +116,7 @@ class _Jobs:
     evidence: Evidence
     periods: tuple[Period, ...]
     forecasters: tuple[Forecaster, ...]
-    weeks: tuple[int, ...]
+    options: BacktestOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +163,7 @@ def _period(jobs: _Jobs, number: int) -> _Rows:
     from threadpoolctl import threadpool_limits
 
     rows = _Rows([], [])
-    cutoffs = week_ends(jobs.periods[number], jobs.weeks) if jobs.weeks else ()
+    cutoffs = jobs.options.cutoffs(jobs.periods[number])
     there = [cutoff for cutoff in cutoffs if _has(jobs.evidence, cutoff)]
     names = [forecaster.name for forecaster in jobs.forecasters]
     for cutoff in cutoffs:
