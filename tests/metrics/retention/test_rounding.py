@@ -45,6 +45,17 @@ def test_published_months_add_up_in_every_direction(lines: np.ndarray) -> None:
     assert (total[:, 0] == cents.sum(axis=1)).all()
 
 
+@given(movements)
+def test_what_passes_between_cells_leaves_the_other_lines_as_they_are(lines: np.ndarray) -> None:
+    passed = np.zeros((*lines.shape[:2], 2), dtype=np.int64)
+    passed[:, 0, 0], passed[:, -1, 1] = 3_333_333, -3_333_333
+    with_pair, _ = publish_months(np.concatenate([lines, passed], axis=2), (lines.shape[2], lines.shape[2] + 1))
+    without, _ = publish_months(lines)
+    by_line = with_pair.sum(axis=1)
+    assert (by_line[:, :-2] == without.sum(axis=1)).all()
+    assert (by_line[:, -2:] == [333, -333]).all()
+
+
 def test_a_cell_never_drifts_from_its_exact_value() -> None:
     rng = np.random.default_rng(7)
     lines = rng.integers(-20_000, 20_001, size=(240, 6, 5))

@@ -41,6 +41,7 @@ LINES = (
 observed month; nobody knows when it came."""
 
 GAINS, LOSSES = ("new", "expansion", "reactivation"), ("contraction", "churn")
+_TRANSFERS = (LINES.index("transfer_in"), LINES.index("transfer_out"))
 _ZERO = ibis.literal(0, MRR_TYPE)
 
 
@@ -182,7 +183,7 @@ def _published(wide: pd.DataFrame, by: list[str], months: range) -> pd.DataFrame
         exact[(*at, number)] = _millionths(placed[line])
     for number, name in enumerate(("opening", *LINES, "closing")):
         counts[(*at, number)] = placed[f"n_{name}"].to_numpy(dtype=np.int64)
-    moved, closing = publish_months(exact)
+    moved, closing = publish_months(exact, _TRANSFERS)
     opening = np.vstack([np.zeros((1, len(cells)), dtype=np.int64), closing[:-1]])
     amounts = np.concatenate([opening[..., None], moved, closing[..., None]], axis=2)
     annual = np.zeros_like(amounts)

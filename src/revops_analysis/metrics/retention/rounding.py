@@ -52,11 +52,12 @@ def allocate(exact: Exact, total: int, owed: Exact | None = None) -> Exact:
     return cents
 
 
-def publish_months(lines: Exact) -> tuple[Exact, Exact]:
+def publish_months(lines: Exact, pair: tuple[int, int] | None = None) -> tuple[Exact, Exact]:
     """Cents of movement lines and of the closing balances they lead to.
 
-    `lines` in millionths, shape (months, cells, lines), from a balance of 0 before the first month. Returns lines in
-    cents of the same shape, and closing balances in cents, shape (months, cells).
+    `lines` in millionths, shape (months, cells, lines), from a balance of 0 before the first month. `pair`: the two
+    lines of what only passes from cell to cell; where they cancel, their cents do too, and take none from other lines.
+    Returns lines in cents of the same shape, and closing balances in cents, shape (months, cells).
     """
     months, cells, kinds = lines.shape
     cents = np.zeros_like(lines)
@@ -68,7 +69,7 @@ def publish_months(lines: Exact) -> tuple[Exact, Exact]:
         by_line = lines[month].sum(axis=0)
         exact_total += int(by_line.sum())
         target = int(to_cents(exact_total))
-        line_cents = allocate(by_line, target - total)
+        line_cents = _line_cents(by_line, target - total, pair)
         total = target
         for line in range(kinds):
             cents[month, :, line] = allocate(lines[month, :, line], int(line_cents[line]), owed)
@@ -76,3 +77,15 @@ def publish_months(lines: Exact) -> tuple[Exact, Exact]:
         balance = balance + cents[month].sum(axis=1)
         closing[month] = balance
     return cents, closing
+
+
+def _line_cents(by_line: Exact, total: int, pair: tuple[int, int] | None) -> Exact:
+    """Cents of each line summed over the cells, the same whether or not a cut shows what passes between its cells."""
+    if pair is None or by_line[list(pair)].sum() != 0:
+        return allocate(by_line, total)
+    rest = by_line.copy()
+    rest[list(pair)] = 0
+    cents = allocate(rest, total)
+    cents[pair[0]] = to_cents(by_line[pair[0]])
+    cents[pair[1]] = -cents[pair[0]]
+    return cents
