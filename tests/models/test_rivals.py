@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import make_definitions
+from builders import make_definitions, make_snapshot
 from models.evidence_cases import Deal, make_evidence, quarters, random_deals
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.cutoffs import Cutoff, week_ends
+from revops_analysis.models.evidence import gather_evidence
 from revops_analysis.models.forecaster import QUANTILES, NotPossible, Outlook
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.rivals.bookings_rules import LastPeriod, SamePeriodLastYear
@@ -189,6 +190,28 @@ def test_submissions_take_the_latest_own_commit_and_add_committed_deals_of_the_s
     outlook = Submissions(("Commit",)).forecast(at(deals, submissions=calls), ASKED)
     parts = outlook.parts.set_index("component")["mean"].to_dict()
     assert parts == {"booked": 5, "signed": 0, "submitted": 55, "not_submitted": 7}
+
+
+def test_submissions_are_gathered_as_known_that_day_in_the_reporting_currency():
+    deal = {"opportunity_id": "o1", "stage": "Closed Won", "amount": 500, "created_at": "2025-01-05", "type": "new"}
+    deal |= {"close_date": "2025-02-20", "closed_at": "2025-02-20", "currency": "USD", "owner_id": "u1"}
+    call = {"user_id": "u1", "period_start": "2025-01-01", "category": "Commit", "scope": "own"}
+    calls = [
+        call | {"submitted_at": "2025-02-03", "amount": 100, "currency": "EUR"},
+        call | {"submitted_at": "2025-02-04 04:00:00", "amount": 70},  # still the 3rd in New York
+        call | {"submitted_at": "2025-02-05", "amount": 900},
+    ]
+    rate = {"day": "2025-01-01", "currency": "EUR", "rate_to_reporting": 1.25}
+    tables = {"opportunities": [deal], "forecast_submissions": calls, "exchange_rates": [rate]}
+    asked = Cutoff(date(2025, 2, 4), NINE[8])
+    evidence = gather_evidence(make_snapshot(tables, as_of="2025-02-04"), [asked])
+    said = evidence.submissions
+    assert list(said) == list(at([]).submissions)
+    assert said["submitted_on"].dt.strftime("%m-%d").tolist() == ["02-03", "02-03"]
+    assert said["amount"].tolist() == [125.0, 70.0]
+    assert Submissions(("Commit",)).forecast(evidence, asked).mean == 70
+    assert evidence.known_at(date(2025, 2, 2)).submissions.empty
+    assert gather_evidence(make_snapshot({"opportunities": [deal]}, as_of="2025-02-04"), [asked]).submissions.empty
 
 
 def test_without_submissions_the_rival_says_so():
