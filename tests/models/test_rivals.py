@@ -22,6 +22,7 @@ from revops_analysis.models.rivals import rivals
 from revops_analysis.models.rivals.bookings_rules import LastPeriod, SamePeriodLastYear
 from revops_analysis.models.rivals.conversion import StageWeekConversion
 from revops_analysis.models.rivals.own_past import range_from_past
+from revops_analysis.models.rivals.past import look_back
 from revops_analysis.models.rivals.pipeline_rules import CategoryRollUp, CrmWeighted
 from revops_analysis.models.rivals.stage_shares import StageWeighted
 from revops_analysis.models.rivals.submissions import Submissions
@@ -85,7 +86,20 @@ def test_a_period_that_ends_on_the_cutoff_is_not_forecast_from_itself():
     cutoff = week_ends(NINE[7], [13])[0]
     evidence = at(booked([10, 20, 30, 40, 50, 60, 70, 0]), cutoff)
     assert evidence.past_periods == 8
-    assert LastPeriod().forecast(evidence, cutoff).mean == 70
+    outlook = LastPeriod().forecast(evidence, cutoff)
+    assert outlook.mean == 70
+    assert "of 6 past periods" in outlook.notes[1]
+
+
+def test_replays_know_only_periods_that_were_over_by_their_own_cutoff():
+    evidence = at([], week_ends(NINE[8], [0])[0])
+    past = look_back(evidence, week_ends(NINE[8], [0])[0])
+    # The eve of a period is the last day of the one before, which is over then; a month earlier it is not.
+    assert past.known.sum(axis=1).tolist() == list(range(9))
+    month_ago = pd.Timedelta(days=30)
+    early = replace(evidence, cutoffs=evidence.cutoffs.assign(cutoff=evidence.cutoffs["cutoff"] - month_ago))
+    cutoff = Cutoff(week_ends(NINE[8], [0])[0].day - month_ago.to_pytimedelta(), NINE[8])
+    assert look_back(early, cutoff).known.sum(axis=1).tolist() == [0, *range(8)]
 
 
 OPEN = ASKED.day - timedelta(days=20)
@@ -314,7 +328,12 @@ def test_ranges_are_read_off_the_past_where_it_is_long_enough():
 def test_a_short_past_says_which_ranges_are_model_based():
     notes = range_from_past(100.0, np.linspace(0.8, 1.2, 8))[1]
     assert notes[1].endswith("the 80% range (until 9) and the 95% range (until 39).")
-    assert range_from_past(100.0, np.linspace(0.8, 1.2, 9))[1][1].endswith("the 95% range (until 39).")
+    quantiles, notes = range_from_past(100.0, np.linspace(0.8, 1.2, 9))
+    assert notes[1].endswith("the 95% range (until 39).")
+    assert (quantiles[1], quantiles[5]) == pytest.approx((80, 120))
+    two_values = np.array([0.9, 1.1] * 4)
+    assert range_from_past(100.0, two_values)[0][1] < 89  # modelled: no level below the smallest can be read off
+    assert range_from_past(100.0, np.append(two_values, 1.0))[0][1] == pytest.approx(90)
 
 
 def test_the_range_is_wider_than_the_past_where_the_past_is_short():
