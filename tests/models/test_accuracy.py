@@ -123,6 +123,7 @@ def test_several_companies_are_told_apart_by_their_seed():
     found = compare_methods(both, ("a", "b"), 0)
     assert (found.n, found.clusters) == (8, 4)
     assert found.wape == pytest.approx((75 / 600, 50 / 600))
+    assert errors_by(both)["periods"].tolist() == [4, 4, 2]
     assert skill(both, ["a", "b"]).set_index("method").loc["a", "skill"] == pytest.approx(-0.5)
     with pytest.raises(ConfigurationError, match="two forecasts of one cutoff"):
         compare_methods(both.drop(columns="seed"), ("a", "b"), 0)

@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import make_definitions
+from builders import make_definitions, make_snapshot
 from models.evidence_cases import Deal, make_evidence, quarters, random_deals
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.cutoffs import Cutoff, week_ends
+from revops_analysis.models.evidence import gather_evidence
 from revops_analysis.models.forecaster import QUANTILES, NotPossible, Outlook
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.rivals.bookings_rules import LastPeriod, SamePeriodLastYear
 from revops_analysis.models.rivals.conversion import StageWeekConversion
 from revops_analysis.models.rivals.own_past import range_from_past
+from revops_analysis.models.rivals.past import look_back
 from revops_analysis.models.rivals.pipeline_rules import CategoryRollUp, CrmWeighted
 from revops_analysis.models.rivals.stage_shares import StageWeighted
 from revops_analysis.models.rivals.submissions import Submissions
@@ -84,7 +86,20 @@ def test_a_period_that_ends_on_the_cutoff_is_not_forecast_from_itself():
     cutoff = week_ends(NINE[7], [13])[0]
     evidence = at(booked([10, 20, 30, 40, 50, 60, 70, 0]), cutoff)
     assert evidence.past_periods == 8
-    assert LastPeriod().forecast(evidence, cutoff).mean == 70
+    outlook = LastPeriod().forecast(evidence, cutoff)
+    assert outlook.mean == 70
+    assert "of 6 past periods" in outlook.notes[1]
+
+
+def test_replays_know_only_periods_that_were_over_by_their_own_cutoff():
+    evidence = at([], week_ends(NINE[8], [0])[0])
+    past = look_back(evidence, week_ends(NINE[8], [0])[0])
+    # The eve of a period is the last day of the one before, which is over then; a month earlier it is not.
+    assert past.known.sum(axis=1).tolist() == list(range(9))
+    month_ago = pd.Timedelta(days=30)
+    early = replace(evidence, cutoffs=evidence.cutoffs.assign(cutoff=evidence.cutoffs["cutoff"] - month_ago))
+    cutoff = Cutoff(week_ends(NINE[8], [0])[0].day - month_ago.to_pytimedelta(), NINE[8])
+    assert look_back(early, cutoff).known.sum(axis=1).tolist() == [0, *range(8)]
 
 
 OPEN = ASKED.day - timedelta(days=20)
@@ -191,6 +206,28 @@ def test_submissions_take_the_latest_own_commit_and_add_committed_deals_of_the_s
     assert parts == {"booked": 5, "signed": 0, "submitted": 55, "not_submitted": 7}
 
 
+def test_submissions_are_gathered_as_known_that_day_in_the_reporting_currency():
+    deal = {"opportunity_id": "o1", "stage": "Closed Won", "amount": 500, "created_at": "2025-01-05", "type": "new"}
+    deal |= {"close_date": "2025-02-20", "closed_at": "2025-02-20", "currency": "USD", "owner_id": "u1"}
+    call = {"user_id": "u1", "period_start": "2025-01-01", "category": "Commit", "scope": "own"}
+    calls = [
+        call | {"submitted_at": "2025-02-03", "amount": 100, "currency": "EUR"},
+        call | {"submitted_at": "2025-02-04 04:00:00", "amount": 70},  # still the 3rd in New York
+        call | {"submitted_at": "2025-02-05", "amount": 900},
+    ]
+    rate = {"day": "2025-01-01", "currency": "EUR", "rate_to_reporting": 1.25}
+    tables = {"opportunities": [deal], "forecast_submissions": calls, "exchange_rates": [rate]}
+    asked = Cutoff(date(2025, 2, 4), NINE[8])
+    evidence = gather_evidence(make_snapshot(tables, as_of="2025-02-04"), [asked])
+    said = evidence.submissions
+    assert list(said) == list(at([]).submissions)
+    assert said["submitted_on"].dt.strftime("%m-%d").tolist() == ["02-03", "02-03"]
+    assert said["amount"].tolist() == [125.0, 70.0]
+    assert Submissions(("Commit",)).forecast(evidence, asked).mean == 70
+    assert evidence.known_at(date(2025, 2, 2)).submissions.empty
+    assert gather_evidence(make_snapshot({"opportunities": [deal]}, as_of="2025-02-04"), [asked]).submissions.empty
+
+
 def test_without_submissions_the_rival_says_so():
     answer = Submissions(("Commit",)).forecast(at(booked([1] * 9)), ASKED)
     assert answer == NotPossible("submissions", answer.reason)
@@ -291,7 +328,12 @@ def test_ranges_are_read_off_the_past_where_it_is_long_enough():
 def test_a_short_past_says_which_ranges_are_model_based():
     notes = range_from_past(100.0, np.linspace(0.8, 1.2, 8))[1]
     assert notes[1].endswith("the 80% range (until 9) and the 95% range (until 39).")
-    assert range_from_past(100.0, np.linspace(0.8, 1.2, 9))[1][1].endswith("the 95% range (until 39).")
+    quantiles, notes = range_from_past(100.0, np.linspace(0.8, 1.2, 9))
+    assert notes[1].endswith("the 95% range (until 39).")
+    assert (quantiles[1], quantiles[5]) == pytest.approx((80, 120))
+    two_values = np.array([0.9, 1.1] * 4)
+    assert range_from_past(100.0, two_values)[0][1] < 89  # modelled: no level below the smallest can be read off
+    assert range_from_past(100.0, np.append(two_values, 1.0))[0][1] == pytest.approx(90)
 
 
 def test_the_range_is_wider_than_the_past_where_the_past_is_short():

@@ -50,16 +50,16 @@ def errors_by(table: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.DataFr
     `errors_by(table, ("method", "week"))`. Null with a reason where the outcomes add up to zero.
     """
     known = known_forecasts(table)
-    known = known.assign(
-        size=(known["mean"] - known["outcome"]).abs(), gap=known["mean"] - known["outcome"], real=known["outcome"].abs()
-    )
+    gap = known["mean"] - known["outcome"]
+    cluster = known.groupby(_cluster(known), sort=True).ngroup()
+    known = known.assign(size=gap.abs(), gap=gap, real=known["outcome"].abs(), cluster=cluster)
     grouped = known.groupby(list(by), sort=True)
     sums = grouped[["size", "gap", "real", "outcome"]].sum()
     real, total = sums["real"].where(sums["real"] > 0), sums["outcome"].where(sums["outcome"] != 0)
     found = pd.DataFrame(
         {
             "n": grouped.size(),
-            "periods": grouped["period"].nunique(),
+            "periods": grouped["cluster"].nunique(),
             "wape": sums["size"] / real,
             "bias": sums["gap"] / total,
             "accuracy": 1 - sums["size"] / real,
@@ -214,6 +214,11 @@ def _paired(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 def _key(table: pd.DataFrame) -> list[str]:
     """The columns that say what is forecast, and when."""
     return [name for name in ("seed", "period", "cutoff") if name in table]
+
+
+def _cluster(table: pd.DataFrame) -> list[str]:
+    """The columns that say which outcome: forecasts of one outcome are not independent."""
+    return [name for name in _key(table) if name != "cutoff"]
 
 
 def known_forecasts(table: pd.DataFrame) -> pd.DataFrame:
