@@ -1,0 +1,67 @@
+"""What a deal is expected to bring when it is won, by what the CRM shows of its price now."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from revops_analysis.simulation.beginnings import price_index
+from revops_analysis.simulation.columns import Floats, Ints
+from revops_analysis.simulation.company import Block
+from revops_analysis.simulation.dirt import SHARES
+from revops_analysis.simulation.dynamics import SOLUTION
+from revops_analysis.simulation.words import EXPANSION
+
+EURO_PULL, EURO_STEP = 0.995, 0.0035
+"""The logarithm of the euro's rate keeps this share of its distance from the list rate a day, plus a step."""
+
+
+def final_factors(count: int = 96) -> Floats:
+    """[stage 0…4 × equally likely case]: price when won ÷ price in the stage (`lifecycle.price_factors`).
+
+    >>> final_factors().mean(axis=1).round(3).tolist()
+    [0.913, 0.913, 0.913, 0.958, 0.99]
+    """
+    grid = (np.arange(count) + 0.5) / count
+    mixed = np.random.default_rng(0)
+    spare, again, final, cut = (mixed.permutation(grid) for _ in range(4))
+    proposal = np.where(spare < 0.55, np.exp(0.34 * (again - 0.62)), 1.0)
+    negotiated = np.where(final < 0.45, 0.86 + 0.14 * cut, 1.0)
+    signed = np.where(final > 0.7, 0.93 + 0.07 * mixed.permutation(grid), 1.0)
+    early = proposal * negotiated * signed
+    return np.stack([early, early, early, negotiated * signed, signed])
+
+
+def euro_ahead(block: Block, day: int, days: int) -> tuple[float, float]:
+    """The rate of the euro expected so many days after a day, and the spread of its logarithm."""
+    listed = block.parameters.euro_list_rate
+    now = np.log(float(block.market.euro_on(np.array(day))) / listed)
+    kept = EURO_PULL**days
+    spread = EURO_STEP * np.sqrt((1 - kept**2) / (1 - EURO_PULL**2))
+    return listed * float(np.exp(now * kept + spread**2 / 2)), float(spread)
+
+
+def unpriced(block: Block, dirt: float) -> NDArray[np.bool_]:
+    """[deal of the book]: the mess leaves its amount out until it reaches Solution (the draws of `dirt.soil_deals`)."""
+    late = np.zeros(len(block.book.deals), dtype=bool)
+    kept = block.ledger.kept
+    late[kept] = block.streams("dirt deals").random(len(kept)) < SHARES["late_pricing"] * dirt
+    return late
+
+
+def usual_price(block: Block, deal: Ints) -> Floats:
+    """First price expected of deals whose amount is missing, in their own currency: by segment, or by what is paid."""
+    book, parameters = block.book, block.parameters
+    segment, created = book.deals.segment[deal], book.deals.created[deal]
+    first = np.array(parameters.deal_arr)[segment] * price_index(parameters, created)
+    term = np.maximum(book.facts.term[deal], 0)
+    drift = price_index(parameters, created) / price_index(parameters, book.terms.start[term])
+    more = 12 * book.terms.mrr[term].sum(axis=1) * np.array(parameters.expansion_ratio)[segment] * drift
+    listed = np.where(book.deals.kind[deal] == EXPANSION, more, first) * block.multiplier[book.facts.account[deal]]
+    return listed / np.where(block.prices.euro[deal], parameters.euro_list_rate, 1.0)
+
+
+def seen_price(block: Block, deal: Ints, stage: Ints, missing: NDArray[np.bool_]) -> Floats:
+    """Price in the deal's own currency by what the CRM shows in a stage."""
+    shown = block.prices.by_stage[deal, stage]
+    return np.where(missing[deal] & (stage < SOLUTION), usual_price(block, deal), shown)
