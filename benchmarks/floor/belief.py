@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.floor.process import Known, chances, destinations, win_between
+from benchmarks.floor.process import Known, chances, destinations
 from benchmarks.floor.seen import Seen, category_points
 from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.activities import ALIVE_WEEK, DEAD_WEEK
@@ -39,13 +39,15 @@ class Beliefs:
 def filter_beliefs(seen: Seen, known: Known, evidence: tuple[str, ...]) -> Beliefs:
     """Run through the life of all deals at once, from creation to the last week of history."""
     count, width = seen.stage.shape
+    last_week = int(tl.week_of(np.array(tl.THROUGH)))
     points, weight = category_points() if "category" in evidence else (np.zeros(1), np.ones(1))
     prior = seen.prior if "channels" in evidence else np.tile(seen.prior.mean(axis=0), (count, 1))
     state = np.zeros((count, 2, 3, len(points)))
     state[:, 0] = prior[:, :, None] * weight
     after, bare = (np.zeros((count, width, 2, 3), dtype=np.float32) for _ in range(2))
     for age in range(width):
-        rows = np.flatnonzero((seen.stage[:, age] != NOTHING) & (seen.stage[:, age] != WON))
+        there = (seen.stage[:, age] != NOTHING) & (seen.stage[:, age] != WON) & (seen.born + age <= last_week)
+        rows = np.flatnonzero(there)
         if not rows.size:
             break
         now = seen.stage[rows, age].astype(np.int64)
@@ -81,11 +83,12 @@ def _one_week(part: Floats, seen: Seen, known: Known, rows: Ints, age: int) -> F
     advance, die = advance[:, :, None], die[:, :, None]
     told, log = known.parameters.told_share, known.rates.log[seen.seat[rows], week][:, None, None]
     share = _shares(known, week, start, now)[:, None, None]
-    stays, lost, waits = (np.asarray(c)[:, None, None] for c in (now == start, now == LOST, (now == LOST) & (before == LOST)))
+    stays, lost = (now == start)[:, None, None], (now == LOST)[:, None, None]
+    waits = (now == LOST) & (before == LOST)
     new_alive = np.where(stays, alive * (1 - advance - die), np.where(lost, 0.0, alive * advance * share))
     new_dead = np.where(stays, dead * (1 - log) + alive * die * (1 - told), 0.0)
     new_dead = np.where(lost, dead * log + alive * die * told, new_dead)
-    return np.where(waits[..., None], part, np.stack([new_alive, new_dead], axis=1))
+    return np.where(waits[:, None, None, None], part, np.stack([new_alive, new_dead], axis=1))
 
 
 def _shares(known: Known, week: Ints, start: Ints, now: Ints) -> Floats:

@@ -89,14 +89,17 @@ def with_truth(now: Now, seen: Seen, alive: NDArray[np.bool_], quality: Ints) ->
     return replace(now, belief=belief)
 
 
-def win_chance(now: Now, seen: Seen, known: Known, values: Floats, last: int) -> Floats:
-    """[deal]: the chance to be won by the day `last`; `values` are those at the end of the day's week."""
+def win_chance(now: Now, seen: Seen, known: Known, values: Floats, span: tuple[int, int]) -> Floats:
+    """[deal]: the chance to be won after the first day of `span`, up to the second.
+
+    `values` are those at the end of the day's week (`process.win_values`).
+    """
     worth = values[seen.kind[now.rows], seen.segment[now.rows], seen.seat[now.rows]]
     here = worth[np.arange(len(now.rows)), now.stage]
     settled = (now.belief[:, 0] * here).sum(axis=1)
     if now.settled.all():
         return settled
-    return np.where(now.settled, settled, _pending(now, seen, known, worth, last))
+    return np.where(now.settled, settled, _pending(now, seen, known, worth, span))
 
 
 def stay_factors(seen: Seen, now: Now, forget: float) -> tuple[Floats, Floats]:
@@ -124,14 +127,16 @@ class _Week:
     good: Floats
 
 
-def _pending(now: Now, seen: Seen, known: Known, worth: Floats, last: int) -> Floats:
+def _pending(now: Now, seen: Seen, known: Known, worth: Floats, span: tuple[int, int]) -> Floats:
     """The chance of deals whose week has shown no change: each outcome weighed by what the week has shown so far."""
     rows = now.rows
     chances = deal_chances(seen, known, rows, np.full(len(rows), now.week), now.stage)
     nothing, moves = (f[:, None] for f in stay_factors(seen, now, known.forget))
     waits = _waiting(now, seen, known, chances, worth, nothing)
-    goes = _going(now, known, chances[0], worth, moves, last)
-    return (waits.good + goes.good) / np.maximum(waits.weight + goes.weight, 1e-300)
+    goes = _going(now, known, chances[0], worth, moves)
+    wins = _winning(now, known, chances[0], span)
+    weight = waits.weight + goes.weight + wins.weight
+    return (waits.good + goes.good + wins.good) / np.maximum(weight, 1e-300)
 
 
 def _waiting(
@@ -149,8 +154,8 @@ def _waiting(
     return _Week((stay + gone + closing).sum(axis=1), (stay * here).sum(axis=1))
 
 
-def _going(now: Now, known: Known, advance: Floats, worth: Floats, moves: Floats, last: int) -> _Week:
-    """The deal advances or is won later in the week."""
+def _going(now: Now, known: Known, advance: Floats, worth: Floats, moves: Floats) -> _Week:
+    """The deal advances later in the week."""
     weight, good = np.zeros(len(now.rows)), np.zeros(len(now.rows))
     table = destinations(known.parameters, now.week)
     for to in range(1, WON):
@@ -158,10 +163,15 @@ def _going(now: Now, known: Known, advance: Floats, worth: Floats, moves: Floats
         flow = now.belief[:, 0] * advance * table[now.stage, to][:, None] * moves * like
         weight += flow.sum(axis=1)
         good += (flow * worth[:, to]).sum(axis=1)
-    flow = (now.belief[:, 0] * advance * table[now.stage, WON][:, None] * _silent(now)).sum(axis=1)
-    weight += flow * win_between(now.week, now.day, tl.FAR)
-    good += flow * win_between(now.week, now.day, last)
     return _Week(weight, good)
+
+
+def _winning(now: Now, known: Known, advance: Floats, span: tuple[int, int]) -> _Week:
+    """The deal is won later in the week."""
+    share = destinations(known.parameters, now.week)[now.stage, WON][:, None]
+    flow = (now.belief[:, 0] * advance * share * _silent(now)).sum(axis=1)
+    later = win_between(now.week, now.day, tl.FAR)
+    return _Week(flow * later, flow * win_between(now.week, max(now.day, span[0]), span[1]))
 
 
 def _silent(now: Now) -> Floats:

@@ -6,7 +6,7 @@ the terms that customers have, lost deals that return by the day they were lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,10 +19,10 @@ from revops_analysis.simulation.arrivals import WEEKS_A_MONTH, pace_of_arrivals
 from revops_analysis.simulation.beginnings import end_of_term, price_index, slumped
 from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.company import Block
-from revops_analysis.simulation.leads import make_leads
+from revops_analysis.simulation.leads import arrivals_from, make_leads
 from revops_analysis.simulation.parameters import Parameters
 from revops_analysis.simulation.people import AE
-from revops_analysis.simulation.words import CUSTOMER, EXPANSION, LOST, NEW, OUTBOUND, PARTNER, WON
+from revops_analysis.simulation.words import CUSTOMER, EXPANSION, LOST, NEW, OUTBOUND, PARTNER
 
 EMEA = 3
 RETURN_DAYS = (120, 380)
@@ -130,8 +130,6 @@ def _large(parameters: Parameters) -> Parameters:
 @cache
 def _lead_rates(parameters: Parameters) -> Floats:
     """[segment × week × quality]: deals a week from leads, of a company of size 1."""
-    from revops_analysis.simulation.leads import arrivals_from
-
     leads = make_leads(parameters, np.random.default_rng(20_230_401))
     came = arrivals_from(leads, parameters)
     result = np.zeros((3, tl.WEEKS, 3))
@@ -233,11 +231,3 @@ def _lost(block: Block, day: int) -> tuple[Ints, Ints]:
     np.maximum.at(latest, book.facts.account[fresh], book.facts.attempt[fresh])
     rows = rows[book.facts.attempt[rows] == latest[book.facts.account[rows]]]
     return rows, ended[rows]
-
-
-def scaled(parameters: Parameters, size: float) -> Parameters:
-    """The same parameters at another size."""
-    return replace(parameters, size=size)
-
-
-assert WON == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ EURO_PULL, EURO_STEP = 0.995, 0.0035
 """The logarithm of the euro's rate keeps this share of its distance from the list rate a day, plus a step."""
 
 
+@cache
 def final_factors(count: int = 96) -> Floats:
     """[stage 0…4 × equally likely case]: price when won ÷ price in the stage (`lifecycle.price_factors`).
 

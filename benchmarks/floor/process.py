@@ -14,7 +14,7 @@ from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.dynamics import NEGOTIATION, PROPOSAL, SOLUTION, Rates
 from revops_analysis.simulation.market import Market
 from revops_analysis.simulation.parameters import Parameters
-from revops_analysis.simulation.people import AE, STALL_FROM, Team
+from revops_analysis.simulation.people import AE, MANAGER, STALL_FROM, Team
 from revops_analysis.simulation.words import WON
 
 HURRY = 0.7
@@ -133,21 +133,25 @@ def expected_pace(known: Known, weeks: Ints) -> Floats:
     user = team.occupant[:, weeks[0]]
     days = mondays - team.user_hired[user][:, None]
     stays = np.exp(team.skill[user])[:, None] * _ramp(parameters, team, days)
-    fresh = np.exp(parameters.skill_sd**2 / 2) * _ramp(parameters, team, np.tile(7 + 7 * (weeks - weeks[0]), (len(user), 1)))
+    in_seat = np.tile(7 + 7 * (weeks - weeks[0]), (len(user), 1))
+    fresh = np.exp(parameters.skill_sd**2 / 2) * _ramp(parameters, team, in_seat)
     sells = (team.role == AE)[:, None]
     stays, fresh = np.where(sells, stays, stays**0.4), np.where(sells, fresh, fresh**0.4)
-    mean_years = max(parameters.tenure_years - CERTAIN_YEARS, 0.1)
-    leaves = np.where(days[:, 0] > CERTAIN_YEARS * 365.25, -np.expm1(-7 / (mean_years * 365.25)), 0.0)
-    leaves[max(team.stalling_seat, 0)] *= team.stalling_seat < 0
-    result = np.empty(stays.shape)
-    new = np.zeros(len(user))
-    for week in range(len(weeks)):
-        stay = (1 - leaves) ** week
-        new = sum((leaves * (1 - leaves) ** (j - 1) * fresh[:, week - j] for j in range(1, week + 1)), np.zeros(len(user)))
-        result[:, week] = stay * stays[:, week] + new
+    leaves = _leaving(parameters, team, days[:, 0])[:, None]
+    result = (1 - leaves) ** np.arange(len(weeks)) * stays
+    for left in range(1, len(weeks)):
+        result[:, left:] += leaves * (1 - leaves) ** (left - 1) * fresh[:, : len(weeks) - left]
     if team.stalling_seat >= 0:
         result[team.stalling_seat, mondays >= STALL_FROM] *= parameters.stalling_pace
     return result
+
+
+def _leaving(parameters: Parameters, team: Team, days: Ints) -> Floats:
+    """[seat]: the chance a week that who sits there leaves."""
+    mean_days = max(parameters.tenure_years - CERTAIN_YEARS, 0.1) * 365.25
+    leaves = np.where(days > CERTAIN_YEARS * 365.25, -np.expm1(-7 / mean_days), 0.0)
+    stays = np.arange(len(leaves)) == team.stalling_seat
+    return np.where(stays | (team.role >= MANAGER), 0.0, leaves)
 
 
 def _ramp(parameters: Parameters, team: Team, days: Ints) -> Floats:
@@ -156,10 +160,11 @@ def _ramp(parameters: Parameters, team: Team, days: Ints) -> Floats:
     return np.clip(risen, parameters.ramp_start, 1.0)
 
 
-def win_values(known: Known, ahead: Ahead, node: int, last_day: int) -> Floats:
-    """[week × type × segment × seat × stage × quality]: the chance of a living deal to be won by a day.
+def win_values(known: Known, ahead: Ahead, node: int, span: tuple[int, int]) -> Floats:
+    """[week × type × segment × seat × stage × quality]: the chance of a living deal to be won in `span`.
 
-    Entry t is for a deal that is in the stage at the end of week `ahead.first` + t; types are new and expansion.
+    Wins count after the first day of `span` up to the second. Entry t is for a deal that is in the stage at the end of
+    week `ahead.first` + t; types are new and expansion.
     """
     base, down, parameters = known.rates.advance[:2], known.rates.die[:2], known.parameters
     seats = ahead.pace.shape[0]
@@ -170,8 +175,7 @@ def win_values(known: Known, ahead: Ahead, node: int, last_day: int) -> Floats:
         calendar = ahead.calendar[None, :, None, :, t] * np.exp(ahead.nodes[node, t])
         death = ahead.death[None, :, None, :, t]
         advance, die = chances(base[:, :, None] * pace * calendar, down[:, :, None] * death / np.sqrt(pace), parameters)
-        after = np.concatenate([values[t], np.full((2, 3, seats, 1, 3), win_between(week, -1, last_day))], axis=3)
+        after = np.concatenate([values[t], np.full((2, 3, seats, 1, 3), win_between(week, *span))], axis=3)
         moved = np.einsum("sd,kgedq->kgesq", destinations(parameters, week), after)
         values[t - 1] = advance * moved + (1 - advance - die) * values[t]
     return values
-

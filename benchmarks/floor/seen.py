@@ -24,7 +24,7 @@ from revops_analysis.simulation.company import Block
 from revops_analysis.simulation.deals import contacts_of_deals
 from revops_analysis.simulation.parameters import Parameters
 from revops_analysis.simulation.touches import _before, _during
-from revops_analysis.simulation.words import CHANNELS, CUSTOMER, NEW, RENEWAL, WON
+from revops_analysis.simulation.words import CHANNELS, NEW, RENEWAL, WON
 
 MOST_PEOPLE = 12
 """More people than any account has take part in no deal."""
@@ -37,8 +37,8 @@ class Seen:
 
     `stage`, `event_day`, `changed` (the CRM recorded a change), `close`, `category`, `optimism` (of the owner);
     `activities`, `answered`, `unanswered` count a week's; `active_*`, `touch_*` list them by row and day.
-    `prior` [deal × quality]: by the touches before creation and the lead. `contacts_*`: of every contact beyond the first
-    the row and the moment at which it was added; `people`: of the account.
+    `prior` [deal × quality]: by the touches before creation and the lead. `contact_*`: of every contact
+    beyond the first the row and the moment at which it was added; `people`: of the account.
     """
 
     deal: Ints
@@ -117,9 +117,9 @@ def look(block: Block) -> Seen:
         np.add.at(result, (row[age < width], age[age < width]), 1.0)
         return result
 
-    def mine(row: Ints, *others: NDArray) -> tuple[NDArray, ...]:
+    def mine(row: Ints, *columns: NDArray) -> tuple[NDArray, ...]:
         keep = row >= 0
-        return (row[keep], *(values[keep] for values in others))
+        return (row[keep], *(values[keep] for values in columns))
 
     return Seen(
         deal, deals.kind, deals.segment, deals.seat, born, deals.created, ledger.created_at[deal], stage[:, :width],
@@ -234,6 +234,3 @@ def _contact_shares() -> Floats:
             table[quality, room, : room + 1] = poisson.pmf(numbers[: room + 1], 0.5 + 0.45 * quality)
             table[quality, room, room] += poisson.sf(room, 0.5 + 0.45 * quality)
     return table
-
-
-assert CUSTOMER == 2  # noqa: PT015 - the origin of expansions, whose touches `parameters.touch_share` lists third
