@@ -55,7 +55,7 @@ def filter_beliefs(seen: Seen, known: Known, evidence: tuple[str, ...]) -> Belie
         if age > 0:
             part = _one_week(part, seen, known, rows, age)
         if "category" in evidence:
-            part *= _category_likelihood(seen, rows, age, points)
+            part *= category_likelihood(seen, rows, age, points)
         bare[rows, age] = _normal(part).sum(axis=3)
         part *= evidence_likelihood(_weekly(seen, rows, age), now, 1.0, evidence)[:, :, None, None]
         state[rows] = _normal(part)
@@ -127,7 +127,7 @@ def evidence_likelihood(
     return np.where(open_[:, None], np.exp(result), 1.0)
 
 
-def _category_likelihood(seen: Seen, rows: Ints, age: int, points: Floats) -> Floats:
+def category_likelihood(seen: Seen, rows: Ints, age: int, points: Floats) -> Floats:
     """[row × life × 1 × point]: how likely the forecast category is, for each belief of the seller's (`record`)."""
     stage, close, day = seen.stage[rows, age], seen.close[rows, age], seen.event_day[rows, age].astype(np.int64)
     found = seen.category[rows, age]

@@ -91,7 +91,7 @@ class Floor:
         price = self._prices(rest)
         informed = with_truth(rest.now, self.seen, *self._hidden)
         chance, knows = (
-            rest.average([win_chance(now, self.seen, self._known, one[0], rest.span) for one in rest.values])
+            rest.average([win_chance(now, self.seen, self.known, one[0], rest.span) for one in rest.values])
             for now in (rest.now, informed)
         )
         courses = [self._chances(rest, price, one) for one in rest.values]
@@ -133,10 +133,11 @@ class Floor:
     @cached_property
     def beliefs(self) -> Beliefs:
         """Belief about each deal after each week."""
-        return filter_beliefs(self.seen, self._known, self.evidence)
+        return filter_beliefs(self.seen, self.known, self.evidence)
 
     @cached_property
-    def _known(self) -> Known:
+    def known(self) -> Known:
+        """The parameters."""
         block = self.block
         forget = block.parameters.forget_share * self.options.dirt
         return Known(block.parameters, block.team, block.rates, block.market, forget)
@@ -163,9 +164,9 @@ class Floor:
     def _rest(self, day: int, span: tuple[int, int]) -> _Rest:
         last = max(day, span[1])
         weeks = tl.week_of(np.array([day, last]))
-        ahead = look_ahead(self._known, int(weeks[0]), int(weeks[1]))
+        ahead = look_ahead(self.known, int(weeks[0]), int(weeks[1]))
         now = open_deals(self.seen, self.beliefs, day, self.evidence)
-        values = [win_values(self._known, ahead, node, span) for node in range(len(ahead.weights))]
+        values = [win_values(self.known, ahead, node, span) for node in range(len(ahead.weights))]
         return _Rest(day, span, ahead, euro_ahead(self.block, day, (last - day) // 2), now, values)
 
     def _prices(self, rest: _Rest) -> Floats:
@@ -184,7 +185,7 @@ class Floor:
         first = self.block.prices.by_stage[deal, 0] * final_factors()[0].mean()
         first = first * np.where(self.block.prices.euro[deal], rest.euro[0], 1.0)
         return Chances(
-            win_chance(rest.now, self.seen, self._known, values[0], rest.span), price, rest.now.stage,
+            win_chance(rest.now, self.seen, self.known, values[0], rest.span), price, rest.now.stage,
             np.concatenate([again, wins.ravel()]), np.concatenate([first, mean.ravel()]),
             np.concatenate([np.full(len(again), FINAL_SPREAD), spread(expected).ravel()]), len(again),
         )  # fmt: skip
