@@ -16,7 +16,7 @@ from benchmarks.floor.errors import accuracy, brier, errors_of, reliability
 from benchmarks.floor.forecast import Floor, make_floor
 from benchmarks.floor.money import unpriced
 from benchmarks.floor.process import look_ahead, win_values
-from benchmarks.floor.seen import MOST_PEOPLE, Seen, contact_likelihood
+from benchmarks.floor.seen import MOST_PEOPLE, Marks, Seen, contact_likelihood
 from scipy.stats import poisson
 
 from revops_analysis.errors import ConfigurationError
@@ -32,6 +32,7 @@ from revops_analysis.simulation.words import EXPANSION, NEW
 
 SUNDAY, WEDNESDAY = date(2025, 8, 17), date(2025, 8, 20)
 Q3 = date(2025, 7, 1), date(2025, 9, 30)
+NONE = Marks(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @cache
@@ -45,8 +46,8 @@ def lone_deal(stages: list[int], activities: list[int], last_monday: date) -> Se
     row = np.flatnonzero((whole.kind == NEW) & (whole.segment == 1))[:1]
     born = tl.week_of(np.array([tl.number(last_monday)])) - len(stages) + 1
     wide = {name: getattr(whole, name)[row, : len(stages)] for name in ("close", "category", "optimism")}
-    nothing = np.zeros((1, len(stages)))
-    none = np.zeros(0, dtype=np.int64)
+    weekly = np.zeros((3, 1, len(stages)))
+    weekly[0, 0] = activities
     monday = tl.monday(born)
     path = np.array([stages], dtype=np.int8)
     changed = np.diff(path, axis=1, prepend=-1) != 0
@@ -54,9 +55,7 @@ def lone_deal(stages: list[int], activities: list[int], last_monday: date) -> Se
     return replace(
         whole, **{name: getattr(whole, name)[row] for name in ("deal", "kind", "segment", "seat", "people")}, **wide,
         born=born, created=monday, created_at=monday * tl.DAY_US, stage=path, event_day=days, changed=changed,
-        activities=np.array([activities], dtype=float), answered=nothing, unanswered=nothing,
-        active_row=none, active_day=none, touch_row=none, touch_day=none, touch_answered=none.astype(bool),
-        prior=np.array([[0.2, 0.5, 0.3]]), contact_row=none, contact_at=none,
+        signs=(NONE, NONE, NONE), weekly=weekly, prior=np.array([[0.2, 0.5, 0.3]]), contacts=NONE,
     )  # fmt: skip
 
 
@@ -69,7 +68,7 @@ def chances_of(seen: Seen, floor: Floor, quality: int, week: int, stage: int) ->
 
 def enumerated(seen: Seen, floor: Floor) -> np.ndarray:
     """[life × quality]: the belief at the end of the path, adding up every week in which the deal may have died."""
-    path, calls, born = seen.stage[0].astype(int), seen.activities[0], int(seen.born[0])
+    path, calls, born = seen.stage[0].astype(int), seen.weekly[0, 0], int(seen.born[0])
     result = np.zeros((2, 3))
     for quality in range(3):
         for died in range(1, len(path) + 1):
@@ -155,10 +154,10 @@ def test_every_category_and_every_number_of_contacts_is_accounted_for() -> None:
     ]
     assert sum(likely) == pytest.approx(1.0, abs=1e-5)
     day = int(seen.created.max())
-    empty = replace(seen, contact_row=np.zeros(0, dtype=np.int64), contact_at=np.zeros(0, dtype=np.int64))
     total = np.zeros((len(rows), 3))
     for number in range(MOST_PEOPLE + 1):
-        crowd = replace(empty, contact_row=np.repeat(rows, number), contact_at=np.zeros(len(rows) * number))
+        entered = np.repeat(rows, number)
+        crowd = replace(seen, contacts=Marks(entered, seen.created_at[entered]))
         total += contact_likelihood(crowd, rows, day)
     assert total == pytest.approx(1.0)
 
@@ -175,11 +174,14 @@ def test_what_is_seen_is_what_the_tables_show() -> None:
     tables, _ = block_tables(floor.block, options)
     keys = pd.Series(identifiers("OPP", floor.block.ledger.number[floor.seen.deal]).to_pandas())
     frame = tables["activities"].to_pandas()["opportunity_id"].value_counts()
-    assert (np.bincount(floor.seen.active_row, minlength=len(keys)) == keys.map(frame).fillna(0)).all()
+    assert (np.bincount(floor.seen.signs[0].row, minlength=len(keys)) == keys.map(frame).fillna(0)).all()
     touches = tables["touchpoints"].to_pandas().dropna(subset=["opportunity_id"])
     touches["day"] = (touches["occurred_at"].dt.tz_localize(None) - pd.Timedelta(hours=5)).dt.floor("D")
-    days = pd.to_datetime(floor.seen.touch_day, unit="D")
-    mine = set(zip(keys[floor.seen.touch_row], days, strict=True))
+    mine = {
+        pair
+        for marks in floor.seen.signs[1:]
+        for pair in zip(keys[marks.row], pd.to_datetime(marks.at, unit="D"), strict=True)
+    }
     assert len(touches) > 200
     assert set(zip(touches["opportunity_id"], touches["day"], strict=True)) <= mine
 

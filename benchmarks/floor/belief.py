@@ -57,14 +57,10 @@ def filter_beliefs(seen: Seen, known: Known, evidence: tuple[str, ...]) -> Belie
         if "category" in evidence:
             part *= category_likelihood(seen, rows, age, points)
         bare[rows, age] = _normal(part).sum(axis=3)
-        part *= evidence_likelihood(_weekly(seen, rows, age), now, 1.0, evidence)[:, :, None, None]
+        part *= evidence_likelihood(seen.weekly[:, rows, age], now, 1.0, evidence)[:, :, None, None]
         state[rows] = _normal(part)
         after[rows, age] = state[rows].sum(axis=3)
     return Beliefs(after, bare)
-
-
-def _weekly(seen: Seen, rows: Ints, age: int) -> tuple[Floats, Floats, Floats]:
-    return seen.activities[rows, age], seen.answered[rows, age], seen.unanswered[rows, age]
 
 
 def _normal(part: Floats) -> Floats:
@@ -107,12 +103,11 @@ def deal_chances(seen: Seen, known: Known, rows: Ints, week: Ints, at: Ints) -> 
     return chances(advance, die, known.parameters)
 
 
-def evidence_likelihood(
-    counts: tuple[Floats, Floats, Floats], stage: Ints, part: float, evidence: tuple[str, ...]
-) -> Floats:
+def evidence_likelihood(counts: Floats, stage: Ints, part: float, evidence: tuple[str, ...]) -> Floats:
     """[row × life]: how likely a week's activities and touches are, up to a common factor.
 
-    `part`: share of the week's working days that has passed. Closed deals have none, and nothing is learned of them.
+    `counts` [sign × row]: activities, answered and unanswered touches. `part`: share of the week's working days that
+    has passed. Closed deals have none, and nothing is learned of them.
     """
     calls, yes, no = counts
     open_ = stage < WON
@@ -135,8 +130,8 @@ def category_likelihood(seen: Seen, rows: Ints, age: int, points: Floats) -> Flo
     mood = 0.7 * seen.optimism[rows, age] if age else np.zeros(len(rows))
     doubt = mood[:, None, None] + lift[None, :, None] + points
     shape = doubt.shape
-    wide = [np.broadcast_to(values[:, None, None], shape) for values in (stage, close, day)]
-    agrees = _category(*wide, doubt) == found[:, None, None]
+    at, due, when = (np.broadcast_to(values[:, None, None], shape) for values in (stage, close, day))
+    agrees = _category(at, due, when, doubt) == found[:, None, None]
     if age:
         before = seen.stage[rows, age - 1]
         looks = (stage != before) | ((close != seen.close[rows, age - 1]) & (stage < WON))

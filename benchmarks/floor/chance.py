@@ -15,7 +15,6 @@ from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.dynamics import SOLUTION
 from revops_analysis.simulation.words import LOST, WON
 
-Counts = tuple[Floats, Floats, Floats]
 REOPEN_WEEKS = (4, 14)
 """A deal that is opened again is so this many weeks after it was lost, and up to as many more (`dynamics.evolve`)."""
 
@@ -25,7 +24,7 @@ class Now:
     """Deals as a day shows them: `rows` of what is seen, `stage`, and the belief.
 
     `settled`: the day's own week is in the belief. Otherwise the week has shown no change so far; the belief is that of
-    the week before, and `counts` are the week's activities, answered and unanswered touches so far.
+    the week before, and `counts` [sign × deal] are the week's activities and touches so far.
     """
 
     day: int
@@ -33,7 +32,7 @@ class Now:
     stage: Ints
     belief: Floats
     settled: NDArray[np.bool_]
-    counts: Counts
+    counts: Floats
     evidence: tuple[str, ...]
 
     @property
@@ -65,13 +64,13 @@ def _at(seen: Seen, day: int, evidence: tuple[str, ...]) -> Now:
     stage = seen.stage[rows, np.where(settled, age, age - 1)].astype(np.int64)
     there = stage >= 0
     none = np.zeros(0)
-    return Now(day, rows[there], stage[there], none, settled[there], (none, none, none), evidence)
+    return Now(day, rows[there], stage[there], none, settled[there], none, evidence)
 
 
 def _with_beliefs(seen: Seen, beliefs: Beliefs, now: Now) -> Now:
     rows, age, evidence = now.rows, now.week - seen.born[now.rows], now.evidence
-    calls, yes, no = seen.by_day(rows, now.day)
-    counts = (calls * ("activities" in evidence), yes * ("touches" in evidence), no * ("touches" in evidence))
+    used = [kind in evidence for kind in ("activities", "touches", "touches")]
+    counts = seen.by_day(rows, now.day) * np.array(used)[:, None]
     like = evidence_likelihood(counts, now.stage, now.part, evidence)[:, :, None]
     settled = now.settled[:, None, None]
     belief = np.where(settled, beliefs.bare[rows, age] * like, beliefs.after[rows, np.maximum(age - 1, 0)])
@@ -176,7 +175,7 @@ def _winning(now: Now, known: Known, advance: Floats, span: tuple[int, int]) -> 
 
 def _silent(now: Now) -> Floats:
     """1 where the week has shown no activity so far: a deal that closes in a week has none in it."""
-    return (sum(now.counts) == 0).astype(np.float64)[:, None]
+    return (now.counts.sum(axis=0) == 0).astype(np.float64)[:, None]
 
 
 @dataclass(frozen=True)

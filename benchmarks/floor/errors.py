@@ -56,7 +56,8 @@ def errors_of(floor: Floor, quarters: int = 8, weeks: Sequence[int] = WEEKS) -> 
             parts = {name: getattr(said, name) for name in PARTS}
             means = {"floor_mean": said.mean, **found, "informed_mean": said.informed_mean}
             rows.append({**key, "actual": actual, **means, **parts})
-            chances.append(said.deals.assign(**key, won=floor.won_by(said.deals["opportunity_id"], end)))
+            won = floor.won_by(said.deals["opportunity_id"].tolist(), end)
+            chances.append(pd.DataFrame({**said.deals, **key, "won": won}))
     return pd.DataFrame(rows), pd.concat(chances, ignore_index=True)
 
 
@@ -85,7 +86,7 @@ def accuracy(errors: pd.DataFrame) -> pd.DataFrame:
     result = {}
     for week, part in both.groupby("week", sort=False):
         total = part["actual"].sum()
-        row = {"cases": len(part)}
+        row: dict[str, float] = {"cases": len(part)}
         for name in ("floor", "informed"):
             gap = part[f"{name}_mean"] - part["actual"]
             row |= {f"{name}_wape": gap.abs().sum() / total, f"{name}_bias": gap.sum() / total}
@@ -99,8 +100,8 @@ def accuracy(errors: pd.DataFrame) -> pd.DataFrame:
 
 def reliability(chances: pd.DataFrame, column: str = "win_probability") -> pd.DataFrame:
     """By tenth of the chance: deals, mean chance, share won and the difference in standard errors."""
-    tenth = np.minimum((chances[column] * 10).astype(int), 9) / 10
-    grouped = chances.groupby(tenth.rename("from"))
+    tenth = ((chances[column] * 10).astype(int).clip(upper=9) / 10).rename("from")
+    grouped = chances.groupby(tenth)
     table = grouped.agg(deals=(column, "size"), chance=(column, "mean"), won=("won", "mean"))
     noise = np.sqrt(chances[column].mul(1 - chances[column]).groupby(tenth).mean() / table["deals"])
     return table.assign(z=(table["won"] - table["chance"]) / noise)

@@ -28,7 +28,7 @@ def chances(advance: Floats, die: Floats, parameters: Parameters) -> tuple[Float
 
     >>> advances, dies = chances(np.array([0.2]), np.array([0.1]), Parameters())
     >>> advances.round(3).tolist(), dies.round(3).tolist()
-    ([[0.125, 0.173, 0.221]], [[0.134, 0.086, 0.045]])
+    ([[0.129, 0.173, 0.231]], [[0.138, 0.086, 0.047]])
     """
     ahead = advance[..., None] * np.array(parameters.quality_advance)
     down = die[..., None] * np.array(parameters.quality_die)

@@ -56,7 +56,7 @@ def _open_draws(part: Chances, draws: int, rng: np.random.Generator) -> Floats:
     factors = final_factors()
     relative = factors / factors.mean(axis=1, keepdims=True)
     case = rng.integers(0, factors.shape[1], len(row))
-    return np.bincount(row, part.price[deal] * relative[part.stage[deal], case], draws)
+    return np.asarray(np.bincount(row, part.price[deal] * relative[part.stage[deal], case], draws), dtype=np.float64)
 
 
 def _extra_draws(part: Chances, draws: int, rng: np.random.Generator) -> Floats:
@@ -69,4 +69,4 @@ def _extra_draws(part: Chances, draws: int, rng: np.random.Generator) -> Floats:
     kind = np.minimum(np.searchsorted(place, rng.random(counts.sum())), len(place) - 1)
     sd = part.extra_spread[kind]
     price = part.extra_price[kind] * np.exp(sd * rng.normal(size=len(kind)) - sd**2 / 2)
-    return np.bincount(np.repeat(np.arange(draws), counts), price, draws)
+    return np.asarray(np.bincount(np.repeat(np.arange(draws), counts), price, draws), dtype=np.float64)

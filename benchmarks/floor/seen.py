@@ -32,13 +32,25 @@ NEW_YORK = 5 * 3_600_000_000
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What happened on deals: the row of the deal, and the day or (of contacts) the moment."""
+
+    row: Ints
+    at: Ints
+
+    def until(self, first: int, last: int) -> Ints:
+        """The rows of what happened from `first` to `last`."""
+        return self.row[(self.at >= first) & (self.at <= last)]
+
+
+@dataclass(frozen=True)
 class Seen:
     """Headline deals of the CRM, one row each; `deal` is the row in the book. Two axes: deal × week since creation.
 
-    `stage`, `event_day`, `changed` (the CRM recorded a change), `close`, `category`, `optimism` (of the owner);
-    `activities`, `answered`, `unanswered` count a week's; `active_*`, `touch_*` list them by row and day.
-    `prior` [deal × quality]: by the touches before creation and the lead. `contact_*`: of every contact
-    beyond the first the row and the moment at which it was added; `people`: of the account.
+    `stage`, `event_day`, `changed` (the CRM recorded a change), `close`, `category`, `optimism` (of the owner).
+    `signs`: activities, answered and unanswered touches; `weekly` [sign × deal × week] counts them.
+    `prior` [deal × quality]: by the touches before creation and the lead. `contacts`: those beyond each deal's first;
+    `people`: of the account.
     """
 
     deal: Ints
@@ -49,87 +61,75 @@ class Seen:
     created: Ints
     created_at: Ints
     stage: NDArray[np.int8]
-    event_day: NDArray[np.int32]
+    event_day: Ints
     changed: NDArray[np.bool_]
     close: Ints
     category: NDArray[np.int8]
     optimism: Floats
-    activities: Floats
-    active_row: Ints
-    active_day: Ints
-    answered: Floats
-    unanswered: Floats
-    touch_row: Ints
-    touch_day: Ints
-    touch_answered: NDArray[np.bool_]
+    signs: tuple[Marks, Marks, Marks]
+    weekly: Floats
     prior: Floats
-    contact_row: Ints
-    contact_at: Ints
+    contacts: Marks
     people: Ints
 
     def __len__(self) -> int:
         return len(self.deal)
 
-    def by_day(self, rows: Ints, day: int) -> tuple[Floats, Floats, Floats]:
-        """Of these rows: activities, answered and unanswered touches from the Monday of `day`'s week to `day`."""
+    def by_day(self, rows: Ints, day: int) -> Floats:
+        """[sign × row]: counts from the Monday of `day`'s week to `day`."""
         monday = day - (day - tl.ZERO) % 7
-        place = np.full(len(self), -1)
-        place[rows] = np.arange(len(rows))
-
-        def count(row: Ints, days: Ints) -> Floats:
-            inside = (days >= monday) & (days <= day) & (place[row] >= 0)
-            return np.bincount(place[row[inside]], minlength=len(rows)).astype(np.float64)
-
-        yes = self.touch_answered
-        return (
-            count(self.active_row, self.active_day),
-            count(self.touch_row[yes], self.touch_day[yes]),
-            count(self.touch_row[~yes], self.touch_day[~yes]),
-        )
+        counts = [np.bincount(marks.until(monday, day), minlength=len(self)) for marks in self.signs]
+        return np.stack(counts)[:, rows].astype(np.float64)
 
 
 def look(block: Block) -> Seen:
     """Everything that the CRM shows of the headline deals of a block."""
     book, ledger, record = block.book, block.ledger, block.record
     deal = ledger.kept[book.deals.kind[ledger.kept] != RENEWAL]
-    row_of = np.full(len(book.deals), -1)
-    row_of[deal] = np.arange(len(deal))
-    stage = book.paths.stage[deal]
-    width = int(np.flatnonzero((stage >= 0).any(axis=0)).max()) + 1
-    deals = book.deals.take(deal)
+    width = int(np.flatnonzero((book.paths.stage[deal] >= 0).any(axis=0)).max()) + 1
     changed = np.zeros(book.paths.stage.shape, dtype=bool)
     changed[ledger.row_deal, ledger.row_age] = True
-    contacts, first, people = contacts_of_deals(book, ledger, block.companies, block.streams("deal contacts"))
-    extra = (first, people, block.streams("activities"), block.first_user)
-    activities, _ = make_activities(book, record, ledger, block.companies, extra)
-    active_row = row_of[_deal_of(block, activities["opportunity_id"])]
-    active_day = (activities["occurred_at"] - NEW_YORK) // tl.DAY_US
-    touch_deal, touch_day, answered = _touches(block)
-    touch_row = row_of[touch_deal]
-    others = np.flatnonzero(~np.asarray(contacts["is_primary"]))
-    contact_row = row_of[_deal_of(block, contacts["opportunity_id"])][others]
+    deals = book.deals.take(deal)
     born = tl.week_of(deals.created)
-
-    def weekly(row: Ints, day: Ints) -> Floats:
-        result = np.zeros((len(deal), width))
-        row, day = row[row >= 0], day[row >= 0]
-        age = tl.week_of(day) - born[row]
-        np.add.at(result, (row[age < width], age[age < width]), 1.0)
-        return result
-
-    def mine(row: Ints, *columns: NDArray) -> tuple[NDArray, ...]:
-        keep = row >= 0
-        return (row[keep], *(values[keep] for values in columns))
-
+    signs, contacts = _marks(block, deal)
     return Seen(
-        deal, deals.kind, deals.segment, deals.seat, born, deals.created, ledger.created_at[deal], stage[:, :width],
-        record.event_day[deal, :width], changed[deal, :width], record.close[deal, :width],
-        record.category[deal, :width], block.team.optimism[record.owner[deal, :width]], weekly(active_row, active_day),
-        *mine(active_row, active_day), weekly(touch_row[answered], touch_day[answered]),
-        weekly(touch_row[~answered], touch_day[~answered]), *mine(touch_row, touch_day, answered),
-        _prior(block, deal), *mine(contact_row, np.asarray(contacts["created_at"])[others]),
+        deal, deals.kind, deals.segment, deals.seat, born, deals.created, ledger.created_at[deal],
+        book.paths.stage[deal, :width], record.event_day[deal, :width], changed[deal, :width],
+        record.close[deal, :width], record.category[deal, :width],
+        block.team.optimism[record.owner[deal, :width]], signs,
+        np.stack([_weekly(marks, born, width) for marks in signs]), _prior(block, deal), contacts,
         block.companies.people[book.facts.account[deal]],
     )  # fmt: skip
+
+
+def _marks(block: Block, deal: Ints) -> tuple[tuple[Marks, Marks, Marks], Marks]:
+    """Activities, answered and unanswered touches, and contacts, by row of `deal`."""
+    book, ledger, companies = block.book, block.ledger, block.companies
+    row_of = np.full(len(book.deals), -1)
+    row_of[deal] = np.arange(len(deal))
+
+    def marks(deals: Ints, at: Ints) -> Marks:
+        row = row_of[deals]
+        return Marks(row[row >= 0], at[row >= 0])
+
+    contacts, first, people = contacts_of_deals(book, ledger, companies, block.streams("deal contacts"))
+    extra = (first, people, block.streams("activities"), block.first_user)
+    activities, _ = make_activities(book, block.record, ledger, companies, extra)
+    active_day = (np.asarray(activities["occurred_at"]) - NEW_YORK) // tl.DAY_US
+    active = marks(_deal_of(block, activities["opportunity_id"]), active_day)
+    touched, day, yes = _touches(block)
+    others = np.flatnonzero(~np.asarray(contacts["is_primary"]))
+    entered = _deal_of(block, contacts["opportunity_id"])[others]
+    signs = active, marks(touched[yes], day[yes]), marks(touched[~yes], day[~yes])
+    return signs, marks(entered, np.asarray(contacts["created_at"])[others])
+
+
+def _weekly(marks: Marks, born: Ints, width: int) -> Floats:
+    """[deal × week since creation]: how many."""
+    age = tl.week_of(marks.at) - born[marks.row]
+    inside = age < width
+    cell = marks.row[inside] * width + age[inside]
+    return np.bincount(cell, minlength=len(born) * width).reshape(-1, width).astype(np.float64)
 
 
 def _deal_of(block: Block, keys: pa.Array) -> Ints:
@@ -214,12 +214,12 @@ def contact_likelihood(seen: Seen, rows: Ints, day: int) -> Floats:
     from scipy.stats import binom
 
     end = (day + 1) * tl.DAY_US + NEW_YORK
-    inside = seen.contact_at < end
-    found = np.bincount(seen.contact_row[inside], minlength=len(seen))[rows]
+    found = np.bincount(seen.contacts.until(0, end - 1), minlength=len(seen))[rows]
     entered = np.clip((end - seen.created_at[rows]) / (30 * tl.DAY_US), 0.0, 1.0)
     room = np.minimum(seen.people[rows] - 1, MOST_PEOPLE)
     share = _contact_shares()[:, room]
-    return sum(share[:, :, n].T * binom.pmf(found, n, entered)[:, None] for n in range(MOST_PEOPLE + 1))
+    ways = [share[:, :, n].T * binom.pmf(found, n, entered)[:, None] for n in range(MOST_PEOPLE + 1)]
+    return np.sum(ways, axis=0)
 
 
 @cache
