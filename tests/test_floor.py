@@ -126,6 +126,28 @@ def test_chance_of_a_lone_deal_is_that_of_enumerating_its_next_weeks() -> None:
     assert win_chance(now, seen, floor.known, values[0], span)[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_sundays_chance_is_the_mean_of_what_wednesday_may_show() -> None:
+    """No change by Wednesday, an advance, or a loss: weighed by how likely each is, the chances are Sunday's."""
+    floor, kinds = floor_of(), ("channels",)
+    seen = lone_deal([1, 3, 3, 3], [0, 0, 0, 0], WEDNESDAY - timedelta(2))
+    seen = replace(seen, close=np.full(seen.close.shape, tl.FAR))
+    beliefs = filter_beliefs(seen, floor.known, kinds)
+    span = tl.number(Q3[0]), tl.number(Q3[1])
+    found, values = [], []
+    for day in (SUNDAY, WEDNESDAY):
+        first, end = tl.week_of(np.array([tl.number(day), span[1]]))
+        values.append(win_values(floor.known, look_ahead(floor.known, first, end), 0, span)[0])
+        now = open_deals(seen, beliefs, tl.number(day), kinds)
+        found.append(float(win_chance(now, seen, floor.known, values[-1], span)[0]))
+    belief, week, by_wednesday = beliefs.after[0, -2], int(seen.born[0]) + 3, 3 / 5
+    advance, die = np.array([chances_of(seen, floor, quality, week, 3) for quality in range(3)]).T
+    parameters, log = floor.block.parameters, floor.block.rates.log[seen.seat[0], week]
+    advances = belief[0] * advance * by_wednesday
+    lost = (belief[1] * log + belief[0] * die * parameters.told_share) * by_wednesday
+    advanced = (advances * values[1][NEW, 1, seen.seat[0], 4]).sum()
+    assert found[0] == pytest.approx((1 - advances.sum() - lost.sum()) * found[1] + advanced, abs=1e-7)
+
+
 def test_a_quiet_middle_of_the_week_lies_between_its_monday_and_its_end() -> None:
     """Without a change by Wednesday the chance has fallen a little; by Friday the week is over."""
     floor = floor_of()
