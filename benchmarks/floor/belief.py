@@ -16,7 +16,7 @@ from revops_analysis.simulation import timeline as tl
 from revops_analysis.simulation.activities import ALIVE_WEEK, DEAD_WEEK
 from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.dynamics import NOTHING, SOLUTION
-from revops_analysis.simulation.record import _category
+from revops_analysis.simulation.record import _category, _mood_and_trust
 from revops_analysis.simulation.words import LOST, WON
 
 TOUCHES = (0.42 * 0.55, 0.42 * 0.45, 0.12 * 0.2, 0.12 * 0.8)
@@ -126,12 +126,15 @@ def category_likelihood(seen: Seen, rows: Ints, age: int, points: Floats) -> Flo
     """[row × life × 1 × point]: how likely the forecast category is, for each belief of the seller's (`record`)."""
     stage, close, day = seen.stage[rows, age], seen.close[rows, age], seen.event_day[rows, age].astype(np.int64)
     found = seen.category[rows, age]
-    lift = np.array([0.6, 0.0]) if age else np.zeros(2)
-    mood = 0.7 * seen.optimism[rows, age] if age else np.zeros(len(rows))
-    doubt = mood[:, None, None] + lift[None, :, None] + points
-    shape = doubt.shape
-    at, due, when = (np.broadcast_to(values[:, None, None], shape) for values in (stage, close, day))
-    agrees = _category(at, due, when, doubt) == found[:, None, None]
+    shape = (len(rows), 2, len(points))
+    at, due, when, optimism, large, pushes = (
+        np.broadcast_to(values[:, None, None], shape)
+        for values in (stage, close, day, seen.optimism[rows, age], seen.large[rows], seen.pushes[rows, age])
+    )
+    belief = np.broadcast_to(points, shape)
+    alive = np.broadcast_to(np.array([True, False])[None, :, None], shape)
+    held = _mood_and_trust(belief, optimism, alive, large, pushes) if age else (belief, belief)
+    agrees = _category(at, due, when, held) == found[:, None, None]
     if age:
         before = seen.stage[rows, age - 1]
         looks = (stage != before) | ((close != seen.close[rows, age - 1]) & (stage < WON))

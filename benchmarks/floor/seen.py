@@ -24,6 +24,7 @@ from revops_analysis.simulation.company import Block
 from revops_analysis.simulation.deals import contacts_of_deals
 from revops_analysis.simulation.parameters import Parameters
 from revops_analysis.simulation.touches import _before, _during
+from revops_analysis.simulation.record import LARGE
 from revops_analysis.simulation.words import CHANNELS, NEW, RENEWAL, WON
 
 MOST_PEOPLE = 12
@@ -47,7 +48,8 @@ class Marks:
 class Seen:
     """Headline deals of the CRM, one row each; `deal` is the row in the book. Two axes: deal × week since creation.
 
-    `stage`, `event_day`, `changed` (the CRM recorded a change), `close`, `category`, `optimism` (of the owner).
+    `stage`, `event_day`, `changed` (the CRM recorded a change), `close`, `category`, `optimism` (of the owner),
+    `pushes` (of the close date so far); `large` deals are looked into by a manager.
     `signs`: activities, answered and unanswered touches; `weekly` [sign × deal × week] counts them.
     `prior` [deal × quality]: by the touches before creation and the lead. `contacts`: those beyond each deal's first;
     `people`: of the account.
@@ -66,6 +68,8 @@ class Seen:
     close: Ints
     category: NDArray[np.int8]
     optimism: Floats
+    pushes: Ints
+    large: NDArray[np.bool_]
     signs: tuple[Marks, Marks, Marks]
     weekly: Floats
     prior: Floats
@@ -96,7 +100,9 @@ def look(block: Block) -> Seen:
         deal, deals.kind, deals.segment, deals.seat, born, deals.created, ledger.created_at[deal],
         book.paths.stage[deal, :width], record.event_day[deal, :width], changed[deal, :width],
         record.close[deal, :width], record.category[deal, :width],
-        block.team.optimism[record.owner[deal, :width]], signs,
+        block.team.optimism[record.owner[deal, :width]],
+        np.cumsum(record.pushes[deal, :width], axis=1, dtype=np.int64),
+        (book.facts.base > np.quantile(book.facts.base, LARGE))[deal], signs,
         np.stack([_weekly(marks, born, width) for marks in signs]), _prior(block, deal), contacts,
         block.companies.people[book.facts.account[deal]],
     )  # fmt: skip

@@ -33,7 +33,7 @@ def deal_states(snapshot: Snapshot, cutoffs: Sequence[Cutoff]) -> pd.DataFrame:
     - age_days, days_in_stage: since creation, and since the unbroken stay in the stage began;
     - amount, first_amount: reporting currency at the cutoff's rate; null while the deal has none;
     - amount_changes, pushes, days_pushed, reopenings, stage_changes: how often, or by how many days, so far;
-    - days_since_activity, activities_14d, activities_56d; null where the source has no activities;
+    - days_since_activity, activities_7d, activities_14d, activities_56d; null where the source has no activities;
     - contacts: people on the deal; null where the source has none;
     - owner_won, owner_closed: the owner's headline deals won, and won or lost, so far.
 
@@ -75,13 +75,14 @@ def _seen(snapshot: Snapshot, cutoffs: Sequence[Cutoff]) -> ir.Table:
 def _activity(snapshot: Snapshot, seen: ir.Table) -> ir.Table:
     """Activities on each deal up to each cutoff, by key."""
     if not snapshot.has("activities"):
-        return _nothing(seen, "days_since_activity", "activities_14d", "activities_56d")
+        return _nothing(seen, "days_since_activity", "activities_7d", "activities_14d", "activities_56d")
     acts = snapshot.table("activities").select(acted_on=_.opportunity_id, occurred_at=_.occurred_at)
     both = seen.select(*_KEY, "ends_at").inner_join(acts, _.opportunity_id == acts.acted_on)
     past = both.filter(both.occurred_at < both.ends_at)
     ago = past.mutate(ago=past.ends_at.delta(past.occurred_at, unit="day"))
     return ago.group_by(_KEY).aggregate(
         days_since_activity=ago.ago.min(),
+        activities_7d=(ago.ago < 7).sum(),
         activities_14d=(ago.ago < 14).sum(),
         activities_56d=(ago.ago < 56).sum(),
     )
@@ -128,7 +129,8 @@ def _closings(snapshot: Snapshot) -> ir.Table:
     return both.group_by(["owner_id", "closed_on"]).aggregate(won=(both.status == "won").sum(), closed=both.count())
 
 
-_NEEDS = {"activities_14d": "activities", "activities_56d": "activities", "contacts": "opportunity_contacts"}
+_ACTIVITIES = ("activities_7d", "activities_14d", "activities_56d")
+_NEEDS = {**dict.fromkeys(_ACTIVITIES, "activities"), "contacts": "opportunity_contacts"}
 _COUNTS = (*_NEEDS, "owner_won", "owner_closed")
 
 
