@@ -139,7 +139,8 @@ def _fitted(fit: Fit) -> CloseRegression | str:
     coefficients = pd.concat(rows, ignore_index=True)
     if not np.isfinite(coefficients[["coefficient", "low", "high"]].to_numpy(dtype=float)).all():
         return "the model did not settle: a coefficient has no bounds"
-    doubts = tuple(dict.fromkeys(str(warning.message).strip().splitlines()[0] for warning in said))
+    own = [warning for warning in said if warning.category.__module__.startswith("lifelines")]
+    doubts = tuple(dict.fromkeys(str(warning.message).strip().splitlines()[0] for warning in own))
     tested = checks(Fitted(fit, cox, weibull, doubts), int(fit.won.sum()), len(fit.terms), fit.options)
     shape = float(np.exp(weibull.params_[("rho_", "Intercept")]))
     return CloseRegression(

@@ -73,6 +73,10 @@ class DealSurvival:
         names = [_chance_name(ahead) for ahead in (*self.times.options.ahead, None)]
         return {"age": "days", "open_now": "count", "n": "count", **dict.fromkeys(names, "rate")}
 
+    def notes_table(self) -> pd.DataFrame:
+        """`notes`, a row each: [note]."""
+        return pd.DataFrame({"note": list(self.notes) or ["Nothing was left out."]})
+
     def ratios(self) -> pd.DataFrame:
         """Both models side by side: [term, reference, n, won, pace_ratio, pace_low, pace_high, time_ratio, time_low,
         time_high]. Pace above 1 is won faster, time above 1 takes longer."""

@@ -38,7 +38,7 @@ class TimeToCloseOptions:
     horizon_days: int | None = None
     ages: tuple[int, ...] = tuple(range(0, 361, 15))
     ahead: tuple[int, ...] = (30, 60, 90)
-    minimum_at_age: int = 10
+    minimum_at_age: int = 20
     confidence: float = 0.95
     repeats: int = 1_000
     seed: int = 0
@@ -66,6 +66,12 @@ class TimeToClose:
     horizon_days: int
     times: DealTimes
     options: TimeToCloseOptions = field(default_factory=TimeToCloseOptions)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each column of `summary`."""
+        shares = {name: "days" if name.startswith("median") else "rate" for name in _SHARES}
+        return {**dict.fromkeys(("n", "won", "lost", "open", "watched"), "count"), **shares}
 
     @property
     def scopes(self) -> list[str | None]:
