@@ -57,6 +57,12 @@ class CloseRegression:
         """The coefficients of one model, `cox` or `weibull`."""
         return self.coefficients[self.coefficients["model"] == model].reset_index(drop=True)
 
+    @property
+    def changing(self) -> frozenset[str]:
+        """Terms whose Cox ratio changes so much with the age of deals that it is not one number."""
+        tested = self.checks[self.checks["verdict"] == "FAIL"]
+        return frozenset(tested["term"].dropna())
+
 
 _COLUMNS = (
     *("model", "term", "attribute", "level", "reference", "n", "won", "coefficient", "low", "high"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ATTRIBUTES = ("segment", "type", "source", "product")
 """What the regression looks at, in order; what those before it nearly determine is left out."""
 
-AGES_SHOWN = (0, 30, 60, 90, 120, 180, 270, 360)
+AGES_SHOWN = (0, 30, 60, 90, 120, 180, 270)
 AGE, AHEAD = 90, 90
 """The chance of an open deal that is published: at this age, within so many days."""
 
@@ -46,7 +46,7 @@ class DealSurvival:
     notes: tuple[str, ...]
 
     def chances(self) -> pd.DataFrame:
-        """Chances by age, a row a scope and age: [scope, age, open_now, n, within_30 …, by_horizon, reason].
+        """Chances by age, a row a scope and age: [scope, age_days, n, open_now, within_30 …, by_horizon, reason].
 
         `n` deals of the cohort were open at that age, `open_now` are today's of that age, up to the next one shown.
         Null where fewer deals than needed were; `reason` says why for those that no column has.
@@ -59,7 +59,7 @@ class DealSurvival:
         now = once.groupby(keys, dropna=False, sort=False, as_index=False)["open_now"].sum()
         shown = frame[frame["age"].isin(ages)]
         made = shown.loc[shown["ahead"].isna(), ["scope", "age", "n"]].rename(columns={"age": "band"})
-        made = made.merge(now, on=keys).rename(columns={"band": "age"})
+        made = made.merge(now, on=keys).rename(columns={"band": "age_days"})
         for ahead in (*self.times.options.ahead, None):
             part = shown[shown["ahead"].isna() if ahead is None else shown["ahead"] == ahead]
             made[_chance_name(ahead)] = part["value"].to_numpy()
@@ -71,7 +71,26 @@ class DealSurvival:
     def chance_units(self) -> dict[str, str]:
         """The unit of each column of `chances`."""
         names = [_chance_name(ahead) for ahead in (*self.times.options.ahead, None)]
-        return {"age": "days", "open_now": "count", "n": "count", **dict.fromkeys(names, "rate")}
+        return {"open_now": "count", "n": "count", **dict.fromkeys(names, "rate")}
+
+    def outcomes(self) -> pd.DataFrame:
+        """Shares at the horizon and days to a win by scope: [scope, n, won_share, won_low, won_high, lost_share,
+        open_share, median_days, median_low, median_high, reason]."""
+        frame = self.times.summary
+        reason = frame["reason"].where(frame["reason"].notna(), frame["median_reason"])
+        shown = ["scope", "n", "won_share", "won_low", "won_high", "lost_share", "open_share"]
+        return frame[[*shown, "median_days", "median_low", "median_high"]].assign(reason=reason)
+
+    @property
+    def outcome_units(self) -> dict[str, str]:
+        """The unit of each column of `outcomes`."""
+        return {name: unit for name, unit in self.times.units.items() if name in self.outcomes()}
+
+    def checks_table(self) -> pd.DataFrame:
+        """The checks as a page shows them: [check, term, verdict, finding, advice, p_value], the last one as text."""
+        frame = self.regression.checks
+        p_value = frame["p_value"].map(lambda p: None if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}"[1:])
+        return frame[["check", "term", "verdict", "finding", "advice"]].assign(p_value=p_value)
 
     def notes_table(self) -> pd.DataFrame:
         """`notes`, a row each: [note]."""
@@ -199,7 +218,9 @@ def _of_regression(regression: CloseRegression) -> tuple[pd.DataFrame, ...]:
     order = {"metric": "win_order_concordance", "value": regression.concordance, "unit": "ratio", "n": regression.won}
     rows: list[dict[str, Any]] = [{**order, "reason": regression.reason}]
     for row in regression.of("cox").to_dict("records"):
-        read = {"value": row["ratio"], "low": row["ratio_low"], "high": row["ratio_high"]}
+        read = {"value": row["ratio"], "low": row["ratio_low"], "high": row["ratio_high"], "reason": None}
+        if row["term"] in regression.changing:
+            read = {"value": None, "low": None, "high": None, "reason": "the ratio changes with the age of deals"}
         dims = {"metric": "pace_ratio", "of": row["term"], "against": row["reference"]}
         rows.append({**dims, **read, "unit": "ratio", "n": row["won"]})
     verdicts = regression.checks["verdict"].value_counts()

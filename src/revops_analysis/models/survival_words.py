@@ -104,8 +104,8 @@ def _ages(times: TimeToClose) -> Iterator[Said]:
             fallen = later.iloc[0]
             yield (
                 (
-                    f"From {_days(fallen['age'])} on the chance is lower beyond chance: {fallen['value']:.0%}"
-                    f"{_interval(fallen['low'], fallen['high'])} within the {ahead} days to come."
+                    f"At {_days(fallen['age'])} it has clearly fallen: {fallen['value']:.0%}"
+                    f"{_interval(fallen['low'], fallen['high'])} are won within the {ahead} days to come."
                 ),
                 int(fallen["n"]),
             )
@@ -117,25 +117,28 @@ def _ages(times: TimeToClose) -> Iterator[Said]:
 
 
 def _ratios(regression: CloseRegression) -> Iterator[Said]:
-    """The largest ratios that differ from 1 beyond chance, and by how much they can be trusted."""
+    """The largest ratios that differ from 1 beyond chance; one that changes with age is not said as one number."""
     rows = regression.of("cox")
     rows = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     order = rows["coefficient"].abs().sort_values(ascending=False, kind="stable").index
     tested = regression.checks.dropna(subset=["term"]).set_index("term")
     for row in rows.loc[order].head(_NAMED_RATIOS).to_dict("records"):
-        check = tested.loc[row["term"]]
-        changes = f" {check['finding']}" if check["verdict"] != "PASS" else ""
-        yield f"{_of(row)}{changes}", int(row["n"])
+        pace = f"at {row['ratio']:.2f} times ({row['ratio_low']:.2f} to {row['ratio_high']:.2f}) the pace"
+        finding = ""
+        if row["term"] in regression.changing:
+            pace, finding = (
+                f"at a {'faster' if row['ratio'] > 1 else 'slower'} pace",
+                tested.loc[row["term"], "finding"],
+            )
+        yield f"Other attributes equal, {_of(row)} {pace}. {finding}".strip(), int(row["n"])
     if regression.reason is None and rows.empty:
         yield "None of the attributes changes the pace of wins beyond chance.", regression.n
 
 
 def _of(row: Any) -> str:
-    pace = f"{row['ratio']:.2f} times ({row['ratio_low']:.2f} to {row['ratio_high']:.2f}) the pace"
     if row["level"] is None:
-        return f"Other attributes equal, one more {row['attribute']} means wins at {pace}."
-    of = f"deals with {row['attribute']} {row['level']} are won at {pace} of those with {row['reference']}."
-    return f"Other attributes equal, {of}"
+        return f"with one more {row['attribute']} deals are won"
+    return f"deals with {row['attribute']} {row['level']}, against {row['reference']}, are won"
 
 
 def _trust(regression: CloseRegression) -> Iterator[Said]:

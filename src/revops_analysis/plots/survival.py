@@ -155,7 +155,7 @@ def plot_pace(regression: CloseRegression) -> Figure:
     rows = regression.of("cox")
     if rows.empty:
         return empty(pace_title(regression))
-    changing = _changing(regression)
+    changing = regression.changing
     made, axes = new_figure(height=0.62 * len(rows) + 2.0)
     places = np.arange(len(rows))
     low, value, high = (rows[name].to_numpy(dtype=float) for name in ("ratio_low", "ratio", "ratio_high"))
@@ -189,15 +189,12 @@ def pace_title(regression: CloseRegression) -> str:
     if clear.empty:
         return "No attribute changes the pace of wins beyond chance"
     top = clear.iloc[int(clear["coefficient"].abs().to_numpy().argmax())]
-    changes = "; the ratio changes with the age of deals" if top["term"] in _changing(regression) else ""
+    pace = f"at {top['ratio']:.2f} times the pace"
+    if top["term"] in regression.changing:
+        pace = f"at a {'faster' if top['ratio'] > 1 else 'slower'} pace, by how much depends on age"
     if top["level"] is None:
-        return f"One more {top['attribute']} means wins at {top['ratio']:.2f} times the pace{changes}"
-    return f"{top['level']} deals are won at {top['ratio']:.2f} times the pace of {top['reference']} deals{changes}"
-
-
-def _changing(regression: CloseRegression) -> set[str]:
-    tested = regression.checks.dropna(subset=["term"])
-    return set(tested.loc[tested["verdict"] == "FAIL", "term"])
+        return f"With one more {top['attribute']}, deals are won {pace}"
+    return f"{top['level']} deals, against {top['reference']}, are won {pace}"
 
 
 def _term(row: Mapping[Hashable, Any]) -> str:
