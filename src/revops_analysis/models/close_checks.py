@@ -28,8 +28,8 @@ SMALL_CHANGE = 1.5
 ORDERING = (0.55, 0.60)
 """Concordance below the first tells next to nothing, from the second on enough to rank deals."""
 
-GAP = (0.02, 0.05)
-"""Largest gap of the Weibull curve: up to the first it fits, above the second it misleads."""
+GAP = (0.03, 0.05)
+"""Largest gap of the Weibull curve: up to the first it fits, above the second, and beyond chance, it misleads."""
 
 CLOSE_COLUMNS = 5.0
 """Variance inflation up to which a coefficient stands on its own."""
@@ -205,7 +205,8 @@ def _weibull_gap(weibull: Any, fit: Fit) -> Row:
     from revops_analysis.statistics.survival import kaplan_meier
 
     days = np.arange(1, fit.options.horizon_days + 1, dtype=float)
-    seen = kaplan_meier(fit.days.to_numpy(), fit.won.to_numpy()).at(days)["survival"].to_numpy()
+    read = kaplan_meier(fit.days.to_numpy(), fit.won.to_numpy()).at(days)
+    seen, wide = read["survival"].to_numpy(), 1.96 * np.sqrt(read["variance"].to_numpy())
     alike = fit.matrix.groupby(list(fit.matrix.columns), as_index=False).size()
     scale = weibull.params_["lambda_"]
     linear = alike[fit.matrix.columns].to_numpy() @ scale[fit.matrix.columns].to_numpy() + scale["Intercept"]
@@ -215,10 +216,12 @@ def _weibull_gap(weibull: Any, fit: Fit) -> Row:
     known = ~np.isnan(seen)
     if not known.any():
         return _row("Weibull curve", "REVIEW", None, "Not checked: no deal was watched for a day.", _WITHOUT)
-    gaps = np.abs(mean - seen)[known]
-    gap, at = float(gaps.max()), days[known][int(gaps.argmax())]
-    finding = f"The curve is at most {100 * gap:.1f} points off, on day {at:.0f}."
-    if gap <= GAP[0]:
+    place = int(np.where(known, np.abs(mean - seen), -1).argmax())
+    gap, margin = float(abs(mean - seen)[place]), float(wide[place])
+    finding = f"The curve is at most {100 * gap:.1f} points off, on day {days[place]:.0f}."
+    if margin > GAP[1]:
+        finding += f" There are too few deals to tell: chance alone may make it {100 * margin:.0f}."
+    if gap <= GAP[0] and margin <= GAP[1]:
         return _row("Weibull curve", "PASS", gap, finding, "Nothing to do.")
-    verdict = "REVIEW" if gap <= GAP[1] else "FAIL"
+    verdict = "FAIL" if gap > max(GAP[1], margin) else "REVIEW"
     return _row("Weibull curve", verdict, gap, finding, "Take times from the curves and not from this model.")

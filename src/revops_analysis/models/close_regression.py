@@ -16,7 +16,7 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.close_checks import Fit, Fitted, checks
-from revops_analysis.models.close_design import Design, design
+from revops_analysis.models.close_design import MINIMUM_WINS, Design, design
 
 SHORTEST = 0.5
 """Days that a deal closed on its first day counts for in the Weibull model, whose time must be above 0."""
@@ -40,8 +40,8 @@ class CloseRegression:
     ratio_low, ratio_high, p_value]. Cox: log hazard ratio, above 0 (ratio above 1) is won faster. Weibull: log time
     ratio, above 0 (ratio above 1) takes longer. `checks`: [check, term, verdict (PASS, REVIEW, FAIL), statistic,
     p_value, finding, advice]. `concordance`: of two deals, how often the one with the higher predicted pace is won
-    first; .5 is chance. `shape`: Weibull's; above 1, chances rise with age. `n` deals, of which `won` were won. Where
-    nothing could be fitted the frame is empty and `reason` says why. `notes`: what was left out.
+    first; .5 is chance. `shape`: Weibull's; above 1, chances rise with age. `n` deals were looked at, `won` of them
+    were won. Where nothing could be fitted the frame is empty and `reason` says why. `notes`: what was left out.
     """
 
     coefficients: pd.DataFrame
@@ -86,17 +86,16 @@ def close_regression(
     won = ordered["event"] == "won"
     made = design(ordered, attributes, won)
     days, wins = ordered.loc[made.kept, "days"], won[made.kept]
-    counts = {"n": len(days), "won": int(wins.sum())}
-    reason = _why_not(made, counts, options)
+    reason = _why_not(made, ordered, attributes, options)
     if reason is None:
         fit = Fit(made.matrix, made.terms, days.astype("float64"), wins, options)
         found = _fitted(fit)
         if isinstance(found, CloseRegression):
             return replace(found, notes=made.notes)
         reason = found
-    tested = checks(reason, counts["won"], len(made.terms), options)
+    tested = checks(reason, int(wins.sum()), len(made.terms), options)
     nothing = pd.DataFrame(columns=list(_COLUMNS))
-    return CloseRegression(nothing, tested, None, None, reason=reason, notes=made.notes, **counts)
+    return CloseRegression(nothing, tested, None, None, len(ordered), int(won.sum()), reason, made.notes)
 
 
 def _check(frame: pd.DataFrame, attributes: Sequence[str]) -> None:
@@ -119,15 +118,21 @@ def _check(frame: pd.DataFrame, attributes: Sequence[str]) -> None:
         raise ConfigurationError("An event is not known.", expected="won, lost or open", found=", ".join(unknown))
 
 
-def _why_not(made: Design, counts: dict[str, int], options: RegressionOptions) -> str | None:
-    if counts["n"] == 0:
+def _why_not(made: Design, ordered: pd.DataFrame, attributes: Sequence[str], options: RegressionOptions) -> str | None:
+    """Why nothing can be fitted, or None."""
+    won = int((ordered.loc[made.kept, "event"] == "won").sum())
+    if ordered.empty:
         return "no deals"
+    if not (ordered["event"] == "won").any():
+        return f"none of {len(ordered):,} deals was won"
+    if not made.kept.any():
+        return f"no level of {' or '.join(attributes)} has the {MINIMUM_WINS} wins that it needs"
     if made.terms.empty:
-        return "the deals do not differ in any of the attributes that have enough wins"
+        return f"the deals do not differ in {' or '.join(attributes)}"
     needed = options.events_per_coefficient * len(made.terms)
-    if counts["won"] < needed:
+    if won < needed:
         what = f"{len(made.terms)} coefficient" + ("s" if len(made.terms) > 1 else "")
-        return f"{counts['won']:,} deals were won; {what} need at least {needed:,}"
+        return f"{won:,} deals were won; {what} need at least {needed:,}"
     return None
 
 
