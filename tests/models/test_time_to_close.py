@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import make_definitions, make_snapshot, make_store
-from metrics.conftest import fill
+from builders import make_snapshot
 from metrics.generated import company
-from models.cohorts import cohort
+from models.cohorts import cohort, half_company
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.models.deal_times import deal_times
 from revops_analysis.models.time_to_close import ALL_DEALS, TimeToClose, TimeToCloseOptions, time_to_close
-from revops_analysis.simulation import SimulationOptions, simulate
 from revops_analysis.statistics.survival import aalen_johansen
-from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.snapshot import Snapshot
 
 FEW = TimeToCloseOptions(ages=(0, 30), ahead=(30,), minimum_at_age=1, repeats=100)
@@ -156,19 +150,12 @@ def test_the_metrics_of_the_registry_say_the_same() -> None:
 # The truth: what became of the same deals afterwards, which only the simulation knows.
 
 COHORT = "2024-10-01..2025-12-31"
-LOOK = dt.date(2025, 12, 31)
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, pd.DataFrame]:
     """Half of the sample company seen nine months before its last day, and how each of its deals really ended."""
-    folder = tmp_path_factory.mktemp("half")
-    simulate(folder, SimulationOptions(scale=0.5, dirt=0.0))
-    store = make_store({name: [] for name in TABLES})
-    for path in sorted((folder / "tables").glob("*.parquet")):
-        fill(store.con, path)
-    sql = f"select opportunity_id, outcome, outcome_on from '{folder / 'truth' / 'deals.parquet'}'"
-    return Snapshot(store, make_definitions(), LOOK), duckdb.sql(sql).df()
+    return half_company(tmp_path_factory.mktemp("half"))
 
 
 def truth_of(times: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

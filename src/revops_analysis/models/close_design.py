@@ -50,7 +50,7 @@ def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> De
         columns, found = _columns(frame.loc[kept, name], won[kept], name)
         parts += columns
         rows += found
-        notes += [] if columns else [f"{name} is left out: all deals have the same."]
+        notes += [f"{name} is left out: all deals have the same."] if kept.any() and not columns else []
     matrix = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=frame.index[kept])
     terms = pd.DataFrame(rows, columns=["term", "attribute", "level", "reference", "n", "won"])
     return _independent(matrix, terms, kept, tuple(notes))

@@ -91,29 +91,37 @@ def _ages(times: TimeToClose) -> Iterator[Said]:
     frame = times.conditional
     rows = frame[(frame["scope"] == ALL_DEALS) & (frame["ahead"] == ahead) & frame["value"].notna()]
     if len(rows) > 1:
-        first, best = rows.iloc[0], _extreme(rows, "value", most=True)
-        yield (
-            (
-                f"Of new deals {first['value']:.0%} are won within {ahead} days. Of those still open at "
-                f"{_days(best['age'])} it is {best['value']:.0%}{_interval(best['low'], best['high'])}, the best age."
-            ),
-            int(best["n"]),
-        )
-        later = rows[(rows["age"] > best["age"]) & (rows["high"] < best["low"])]
-        if len(later):
-            fallen = later.iloc[0]
-            yield (
-                (
-                    f"At {_days(fallen['age'])} it has clearly fallen: {fallen['value']:.0%}"
-                    f"{_interval(fallen['low'], fallen['high'])} are won within the {ahead} days to come."
-                ),
-                int(fallen["n"]),
-            )
+        yield from _by_age(rows, ahead)
     once = frame[(frame["scope"] == ALL_DEALS) & frame["ahead"].isna()]
     old = int(once.loc[once["age"] >= times.horizon_days, "open_now"].sum())
     opened = int(times.summary.iloc[0]["open"])
     if old:
         yield f"{old:,} of today's {opened:,} open deals are {times.horizon_days} days old or older.", opened
+
+
+def _by_age(rows: pd.DataFrame, ahead: int) -> Iterator[Said]:
+    """The best age, and the first one after it at which the chance is lower; ages differ only beyond chance."""
+    best = _extreme(rows, "value", most=True)
+    lower = rows[rows["high"] < best["low"]]
+    if lower.empty:
+        between = f"{rows['value'].min():.0%} to {rows['value'].max():.0%}"
+        yield (
+            f"No difference beyond chance by age: {between} of open deals are won within {ahead} days.",
+            _n(rows.iloc[0]),
+        )
+        return
+    share = f"{best['value']:.0%}{_interval(best['low'], best['high'])}"
+    at = f"Of deals still open at {_days(best['age'])}"
+    yield f"{at}, {share} are won within the next {ahead} days: the best age.", _n(best)
+    for found in (lower[lower["age"] < best["age"]].tail(1), lower[lower["age"] > best["age"]].head(1)):
+        if len(found):
+            row = found.iloc[0]
+            share = f"{row['value']:.0%}{_interval(row['low'], row['high'])}"
+            yield f"At {_days(row['age'])} it is clearly lower: {share}.", _n(row)
+
+
+def _n(row: pd.Series) -> int:
+    return int(row["n"])
 
 
 def _ratios(regression: CloseRegression) -> Iterator[Said]:

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from revops_analysis.models.close_regression import CloseRegression
 from revops_analysis.models.time_to_close import ALL_DEALS, TimeToClose
@@ -32,7 +33,7 @@ from revops_analysis.plots.style import (
     titled,
 )
 
-_MOST = 6
+_MOST = 4
 """More curves than this cannot be told apart: the levels with the most deals are drawn."""
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
@@ -63,11 +64,11 @@ def plot_incidence(times: TimeToClose) -> Figure:
         axes[place].set_xticks(ticks, [])
         only_grid(axes[place], "y")
     at_risk = {scope: _at_risk(_of(times.curves, scope, "open"), ticks) for scope in scopes}
-    _numbers(axes[2], at_risk, ticks, looks)
+    _numbers(made, at_risk, ticks, looks)
     axes[2].set_xlim(0, times.horizon_days)
     axes[2].set_xlabel("Days since creation\n(rows: deals still open and watched)")
     titled(made, incidence_title(times))
-    return made
+    return _settled(made)
 
 
 def incidence_title(times: TimeToClose) -> str:
@@ -101,7 +102,7 @@ def plot_chances(times: TimeToClose, ahead: int = 90) -> Figure:
     if frame.empty:
         return empty(chances_title(times, ahead))
     last = max(int(frame["age"].max()), 1)
-    ticks = _ticks(last)
+    ticks = _some([age for age in whole["age"].drop_duplicates() if age <= last])
     made, axes = _stacked_panels([2.9], len(scopes))
     looks = _looks(scopes)
     for scope in scopes:
@@ -112,16 +113,17 @@ def plot_chances(times: TimeToClose, ahead: int = 90) -> Figure:
             low, high = rows["low"].to_numpy(dtype=float), rows["high"].to_numpy(dtype=float)
             axes[0].fill_between(ages, low, high, color=colour, alpha=0.15, lw=0)
         axes[0].plot(ages, rows["value"].to_numpy(dtype=float), color=colour, ls=dash, lw=2)
-    axes[0].set_ylim(0, min(1.0, 1.15 * float(frame[["value", "high"]].max().max())))
+    highest = float(frame[["value", "high"]].max().max())
+    axes[0].set_ylim(0, min(max(1.15 * highest, 0.05), 1.0))
     percent_axis(axes[0], "y", f"Won within {ahead} days")
     axes[0].set_xticks(ticks, [])
     only_grid(axes[0], "y")
-    _numbers(axes[1], {scope: _counts(whole, scope, ticks) for scope in scopes}, ticks, looks)
+    _numbers(made, {scope: _counts(whole, scope, ticks) for scope in scopes}, ticks, looks)
     for one in axes:
         one.set_xlim(0, last)
     axes[1].set_xlabel("Age of the open deal in days\n(rows: deals open at that age)")
     titled(made, chances_title(times, ahead))
-    return made
+    return _settled(made)
 
 
 def chances_title(times: TimeToClose, ahead: int = 90) -> str:
@@ -136,6 +138,11 @@ def chances_title(times: TimeToClose, ahead: int = 90) -> str:
     if not values.max() > 0:
         return f"No deal of any age was won within {ahead} days"
     best = known.iloc[int(values.argmax())]
+    if not (known["high"] < best["low"]).any():
+        return (
+            f"The chance of an open deal does not change beyond chance with its age: {percent(values.min())} to "
+            f"{percent(values.max())} are won within {ahead} days"
+        )
     text = (
         f"Open deals have the best chance at an age of {days(float(best['age']))}: {percent(best['value'])} are won "
         f"within {ahead} days"
@@ -239,6 +246,19 @@ def _stacked_panels(heights: list[float], rows: int) -> tuple[Figure, list[Axes]
     return made, list(made.subplots(len(heights) + 1, 1, height_ratios=[*heights, below]))
 
 
+def _settled(made: Figure) -> Figure:
+    """Lay the panels out once and keep the places, rounded.
+
+    With several panels the solver's last digits differ from one call to the next, and clip paths are named by them.
+    """
+    made.draw_without_rendering()
+    made.set_layout_engine("none")
+    for axes in made.axes:
+        left, bottom, width, height = (round(float(value), 4) for value in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
+    return made
+
+
 def _same(column: pd.Series, scope: str | None) -> pd.Series:
     return column.isna() if scope is None else column == scope
 
@@ -270,6 +290,12 @@ def _ticks(until: int) -> list[int]:
     return list(range(0, until + 1, step))
 
 
+def _some(ages: list[int]) -> list[int]:
+    """Up to seven of the ages, evenly from the first."""
+    step = next(step for step in (1, 2, 4, 6, 8, 12, 24, len(ages)) if len(ages) / step <= _TICKS)
+    return ages[::step]
+
+
 def _at_risk(rows: pd.DataFrame, ticks: list[int]) -> list[float]:
     """Deals at risk just before each age: those of the first day on which something happened from then on."""
     at = rows["days"].to_numpy(dtype=float)
@@ -284,18 +310,22 @@ def _counts(frame: pd.DataFrame, scope: str | None, ticks: list[int]) -> list[fl
 
 
 def _numbers(
-    axes: Axes, numbers: dict[str | None, list[float]], ticks: list[int], looks: dict[str | None, tuple[str, Any]]
+    made: Figure, numbers: dict[str | None, list[float]], ticks: list[int], looks: dict[str | None, tuple[str, Any]]
 ) -> None:
     """Rows of counts under the curves, which are their legend too: each name stands beside its colour and dash."""
+    axes = made.axes[-1]
+    left_end = ScaledTranslation(0, 0, axes.transAxes)  # type: ignore[arg-type] # the stub wants an affine; it is one
+    inches = made.dpi_scale_trans + left_end
+    beside = blended_transform_factory(inches, axes.transData)
     for row, (scope, counts) in enumerate(numbers.items()):
         colour, dash = looks[scope]
-        line = Line2D([-0.17, -0.08], [row, row], color=colour, ls=dash, lw=2, clip_on=False)
-        line.set_transform(axes.get_yaxis_transform())
+        line = Line2D([-0.72, -0.34], [row, row], color=colour, ls=dash, lw=2, clip_on=False)
+        line.set_transform(beside)
         axes.add_artist(line)
         for tick, number in zip(ticks, counts, strict=True):
             axes.text(tick, row, count(number), ha="center", va="center", fontsize=10, color=INK)
     axes.set_yticks(range(len(numbers)), [_short(shown(scope)) for scope in numbers])
-    axes.tick_params(axis="y", length=0, pad=54)
+    axes.tick_params(axis="y", length=0, pad=56)
     axes.set_ylim(len(numbers) - 0.5, -0.5)
     axes.set_xticks(ticks)
     axes.grid(visible=False)
