@@ -58,6 +58,11 @@ def test_a_deal_won_before_it_was_created_took_no_time_and_that_is_said() -> Non
     assert twice.notes[0].startswith("2 deals closed before they were created and count as closed")
 
 
+def test_deals_without_a_day_of_creation_are_counted() -> None:
+    found = times([*DEALS, {**DEALS[0], "opportunity_id": "undated", "created_at": None}])
+    assert (found.n, found.notes) == (3, ("1 deal has no day of creation and is left out.",))
+
+
 def test_levels_come_in_the_order_of_the_definitions() -> None:
     deals = [deal(name, "2026-01-01", segment=name) for name in ("Enterprise", "Aardvark", "SMB")]
     assert times(deals).levels("segment") == ["SMB", "Enterprise", "Aardvark"]

@@ -17,6 +17,9 @@ MINIMUM_WINS = 10
 """A level needs this many wins, and the reference too: with fewer, a coefficient is noise or runs to infinity."""
 
 
+MOST_LEFT_OUT = 0.2
+"""Share of the deals up to which an attribute may leave them out."""
+
 COLLINEAR = 10.0
 """Variance inflation above which the coefficients of two attributes cannot be told apart."""
 
@@ -36,17 +39,26 @@ def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> De
     """Columns for `attributes` of `frame`; text becomes a column a level, against the level with the most deals.
 
     Missing text is a level of its own, a missing number leaves the deal out. Levels with fewer than `MINIMUM_WINS`
-    wins leave with their deals; attributes that then do not vary, and columns that others determine, leave alone.
-    `notes` says what left and why.
+    wins leave with their deals; where that would be more than `MOST_LEFT_OUT` of them, the attribute leaves instead.
+    Attributes that then do not vary, and columns that others determine, leave alone. `notes` says what left and why.
+
+    >>> deals = pd.DataFrame({"segment": ["SMB"] * 30 + ["Enterprise"] * 20})
+    >>> design(deals, ["segment"], pd.Series([True] * 50)).terms["term"].tolist()
+    ['segment: Enterprise']
     """
-    kept, notes = pd.Series(True, index=frame.index), []
+    kept, notes, used = pd.Series(True, index=frame.index), [], []
     for name in attributes:
-        rare, said = _rare(frame.loc[kept, name], won[kept], name)
+        rare = _rare(frame.loc[kept, name], won[kept])
+        if rare.sum() > MOST_LEFT_OUT * kept.sum():
+            share = f"{int(rare.sum()):,} of {int(kept.sum()):,} deals"
+            notes.append(f"{name} is left out: {share} have {_lacking(frame[name])}.")
+            continue
+        used.append(name)
+        notes += _said(frame.loc[rare.index[rare], name], name)
         kept &= ~rare.reindex(frame.index, fill_value=False)
-        notes += said
     parts: list[pd.Series] = []
     rows: list[dict[str, Any]] = []
-    for name in attributes:
+    for name in used:
         columns, found = _columns(frame.loc[kept, name], won[kept], name)
         parts += columns
         rows += found
@@ -82,20 +94,28 @@ def distinct(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> 
     return tuple(kept), tuple(notes)
 
 
-def _rare(values: pd.Series, won: pd.Series, name: str) -> tuple[pd.Series, list[str]]:
+def _rare(values: pd.Series, won: pd.Series) -> pd.Series:
     """Which rows leave because their level has too few wins, or because a number is missing."""
     if _is_number(values):
-        gone = values.isna()
-        return gone, [f"{_deals(gone.sum())} without {name} left out."] if gone.any() else []
+        return values.isna()
     levels = _levels(values)
     wins = won.groupby(levels).sum()
-    few = [str(level) for level in sorted(wins.index[wins < MINIMUM_WINS])]
-    said = [
-        f"{_deals((levels == level).sum())} with {name} {level} left out: {int(wins[level])} of them were won, "
-        f"{MINIMUM_WINS} are needed."
-        for level in few
-    ]
-    return levels.isin(few), said
+    return levels.isin(wins.index[wins < MINIMUM_WINS])
+
+
+def _lacking(values: pd.Series) -> str:
+    return "no value of it" if _is_number(values) else f"one of which fewer than {MINIMUM_WINS} were won"
+
+
+def _said(gone: pd.Series, name: str) -> list[str]:
+    """One sentence on the deals that leave because of an attribute."""
+    if gone.empty:
+        return []
+    deals = "1 deal" if len(gone) == 1 else f"{len(gone):,} deals"
+    if _is_number(gone):
+        return [f"{deals} without {name} left out."]
+    names = ", ".join(sorted(set(_levels(gone))))
+    return [f"{deals} with {name} {names} left out: a level needs {MINIMUM_WINS} wins."]
 
 
 def _columns(values: pd.Series, won: pd.Series, name: str) -> tuple[list[pd.Series], list[dict[str, Any]]]:
@@ -139,7 +159,3 @@ def _levels(values: pd.Series) -> pd.Series:
 
 def _is_number(values: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(values))
-
-
-def _deals(count: int) -> str:
-    return "1 deal" if count == 1 else f"{int(count):,} deals"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.close_checks import Fit, Fitted, checks
-from revops_analysis.models.close_design import MINIMUM_WINS, Design, design
+from revops_analysis.models.close_design import Design, design
 
 SHORTEST = 0.5
 """Days that a deal closed on its first day counts for in the Weibull model, whose time must be above 0."""
@@ -78,6 +78,10 @@ def close_regression(
     `frame` has a row a deal with `days` (whole, ≥ 0), `event` (won, lost, open) and the attributes, text or numbers,
     as `deal_times` gives them. Ties as Efron has them. Nothing is drawn at random: equal input, equal digits.
 
+    >>> deals = pd.DataFrame({"days": [5, 9] * 30, "event": ["won", "lost"] * 30, "x": [0, 1, 1] * 20})
+    >>> close_regression(deals, ["x"]).won, close_regression(deals.head(12), ["x"]).reason
+    (30, '6 deals were won; 1 coefficient needs at least 10')
+
     Source: Cox (1972); Efron (1977); Kalbfleisch & Prentice (2002, ch. 3 for the accelerated failure time model).
     Raises ConfigurationError for missing columns, an unknown event and days that are missing, negative or not whole.
     """
@@ -125,14 +129,12 @@ def _why_not(made: Design, ordered: pd.DataFrame, attributes: Sequence[str], opt
         return "no deals"
     if not (ordered["event"] == "won").any():
         return f"none of {len(ordered):,} deals was won"
-    if not made.kept.any():
-        return f"no level of {' or '.join(attributes)} has the {MINIMUM_WINS} wins that it needs"
     if made.terms.empty:
-        return f"the deals do not differ in {' or '.join(attributes)}"
+        return f"the deals do not differ in {' or '.join(attributes)}, or too few of each kind were won"
     needed = options.events_per_coefficient * len(made.terms)
     if won < needed:
-        what = f"{len(made.terms)} coefficient" + ("s" if len(made.terms) > 1 else "")
-        return f"{won:,} deals were won; {what} need at least {needed:,}"
+        what = "1 coefficient needs" if len(made.terms) == 1 else f"{len(made.terms)} coefficients need"
+        return f"{won:,} deals were won; {what} at least {needed:,}"
     return None
 
 

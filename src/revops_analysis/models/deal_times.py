@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from revops_analysis.metrics.cohort_wins import created_deals
-from revops_analysis.metrics.deals import DEAL_DIMENSIONS
+from revops_analysis.metrics.deals import DEAL_DIMENSIONS, headline, missing
 from revops_analysis.metrics.registry import MetricRequest, get_metric
 from revops_analysis.metrics.where import check_names, parse_where
 from revops_analysis.periods import Period, parse_period
@@ -95,12 +95,23 @@ def deal_times(
         snapshot.as_of,
         snapshot.definitions.conversion_horizon_days,
         {"segment": tuple(snapshot.definitions.segment_names), "type": tuple(snapshot.definitions.headline_types)},
-        _notes(frame),
+        _notes(frame, snapshot),
     )
 
 
-def _notes(frame: pd.DataFrame) -> tuple[str, ...]:
+def _notes(frame: pd.DataFrame, snapshot: Snapshot) -> tuple[str, ...]:
+    """What was decided on deals whose dates are odd: one closed too early, or never created."""
     backward = int(frame["is_backward"].sum())
-    words = "1 deal closed before it was created and counts" if backward == 1 else ""
-    words = words or f"{backward:,} deals closed before they were created and count"
-    return (f"{words} as closed on the day of creation.",) if backward else ()
+    deals = headline(snapshot.deals)
+    undated = int(deals.filter(missing(deals.created_on)).count().execute())
+    said = (
+        (backward, "closed before {it} {was} created and {counts} as closed on the day of creation."),
+        (undated, "{has} no day of creation and {is} left out."),
+    )
+    return tuple(_counted(number, words) for number, words in said if number)
+
+
+def _counted(number: int, words: str) -> str:
+    one = {"it": "it", "was": "was", "counts": "counts", "has": "has", "is": "is"}
+    many = {"it": "they", "was": "were", "counts": "count", "has": "have", "is": "are"}
+    return f"{number:,} {'deal' if number == 1 else 'deals'} {words.format(**(one if number == 1 else many))}"
