@@ -63,6 +63,11 @@ class CloseRegression:
         tested = self.checks[self.checks["verdict"] == "FAIL"]
         return frozenset(tested["term"].dropna())
 
+    @property
+    def weibull_misleads(self) -> bool:
+        """Whether the Weibull curve is so far off that times of this model must not be quoted."""
+        return bool(((self.checks["check"] == "Weibull curve") & (self.checks["verdict"] == "FAIL")).any())
+
 
 _COLUMNS = (
     *("model", "term", "attribute", "level", "reference", "n", "won", "coefficient", "low", "high"),

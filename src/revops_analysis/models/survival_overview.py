@@ -98,14 +98,25 @@ class DealSurvival:
 
     def ratios(self) -> pd.DataFrame:
         """Both models side by side: [term, reference, n, won, pace_ratio, pace_low, pace_high, time_ratio, time_low,
-        time_high]. Pace above 1 is won faster, time above 1 takes longer."""
-        names = {"ratio": "", "ratio_low": "_low", "ratio_high": "_high"}
-        cox = self.regression.of("cox").rename(columns={name: f"pace{end or '_ratio'}" for name, end in names.items()})
-        weibull = self.regression.of("weibull")
-        for name, end in names.items():
-            cox[f"time{end or '_ratio'}"] = weibull[name]
-        kept = ["term", "reference", "n", "won"]
-        return cox[[*kept, *(f"{what}{end}" for what in ("pace", "time") for end in ("_ratio", "_low", "_high"))]]
+        time_high, reason]. Pace above 1 is won faster, time above 1 takes longer. What failed its check is null."""
+        found = self.regression
+        cox, weibull = found.of("cox"), found.of("weibull")
+        made = cox[["term", "reference", "n", "won"]].copy()
+        changes = cox["term"].isin(found.changing)
+        for end, name in (("_ratio", "ratio"), ("_low", "ratio_low"), ("_high", "ratio_high")):
+            made[f"pace{end}"] = cox[name].mask(changes)
+        for end, name in (("_ratio", "ratio"), ("_low", "ratio_low"), ("_high", "ratio_high")):
+            made[f"time{end}"] = float("nan") if found.weibull_misleads else weibull[name]
+        return made.assign(reason=[_why_not_shown(changed, found.weibull_misleads) for changed in changes])
+
+
+def _why_not_shown(changed: bool, misleads: bool) -> str | None:
+    reasons = [why for why, holds in ((_CHANGING, changed), (_NO_WEIBULL, misleads)) if holds]
+    return "; ".join(reasons) or None
+
+
+_CHANGING = "the ratio changes with the age of deals"
+_NO_WEIBULL = "the Weibull curve does not fit, so its times are not shown"
 
 
 def _chance_name(ahead: int | None) -> str:
@@ -220,7 +231,7 @@ def _of_regression(regression: CloseRegression) -> tuple[pd.DataFrame, ...]:
     for row in regression.of("cox").to_dict("records"):
         read = {"value": row["ratio"], "low": row["ratio_low"], "high": row["ratio_high"], "reason": None}
         if row["term"] in regression.changing:
-            read = {"value": None, "low": None, "high": None, "reason": "the ratio changes with the age of deals"}
+            read = {"value": None, "low": None, "high": None, "reason": _CHANGING}
         dims = {"metric": "pace_ratio", "of": row["term"], "against": row["reference"]}
         rows.append({**dims, **read, "unit": "ratio", "n": row["won"]})
     verdicts = regression.checks["verdict"].value_counts()
