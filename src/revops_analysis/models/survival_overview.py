@@ -107,7 +107,8 @@ class DealSurvival:
             made[f"pace{end}"] = cox[name].mask(changes)
         for end, name in (("_ratio", "ratio"), ("_low", "ratio_low"), ("_high", "ratio_high")):
             made[f"time{end}"] = float("nan") if found.weibull_misleads else weibull[name]
-        return made.assign(reason=[_why_not_shown(changed, found.weibull_misleads) for changed in changes])
+        why = [_why_not_shown(changed, found.weibull_misleads) for changed in changes]
+        return made.assign(reason=pd.Series(why, index=made.index, dtype=object))
 
 
 def _why_not_shown(changed: bool, misleads: bool) -> str | None:
