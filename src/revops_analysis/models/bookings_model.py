@@ -172,7 +172,7 @@ class FittedBookingsModel:
 
     def _valued(self, states: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
         """The open deals with probability, value if won and expected value."""
-        probability = self.win.predict_proba(states)
+        probability = self.win.predict_proba(states, evidence.states)
         is_priced = states["amount"].notna()
         value = (states["amount"] * self.amounts.share(states)).where(is_priced, self.amounts.typical(states, evidence))
         return states.assign(

@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+SHORTEST_WEEK = 6
 LONGEST_WEEK = 10
 """Days to the next cutoff within which it follows: the last week of a month or quarter can have as many."""
 
@@ -62,12 +63,14 @@ class DealWeeks:
 def deal_weeks(states: pd.DataFrame, stages: int) -> DealWeeks:
     """Put weekly states in sequence. Rows without a stage, and those long before their period begins, are left out.
 
-    A day that ends one period is the eve of the next; the row of the later period stands for it.
+    A day that ends one period is the eve of the next; the row of the later period stands for it. Of cutoffs less than
+    six days apart only the later is used, so that no activity counts twice.
     """
     near = states["cutoff"] >= states["first_day"] - pd.Timedelta(days=1)
     rows = states[near & states["stage_order"].notna()].sort_values(["opportunity_id", "cutoff", "first_day"])
-    rows = rows.drop_duplicates(["opportunity_id", "cutoff"], keep="last").reset_index(drop=True)
-    days = np.sort(rows["cutoff"].unique())
+    rows = rows.drop_duplicates(["opportunity_id", "cutoff"], keep="last")
+    days = _a_week_apart(np.sort(rows["cutoff"].unique()))
+    rows = rows[rows["cutoff"].isin(days)].reset_index(drop=True)
     place_of_day = np.searchsorted(days, rows["cutoff"].to_numpy())
     following = np.append(days, days[-1:])[place_of_day + 1] if len(days) else days
     gap = (following - rows["cutoff"].to_numpy()).astype("timedelta64[D]").astype(np.int64)
@@ -85,6 +88,15 @@ def deal_weeks(states: pd.DataFrame, stages: int) -> DealWeeks:
     place = np.arange(len(rows)) - np.repeat(first, np.diff(np.append(first, len(rows))))
     advanced = won | (follows & (after > stage))
     return DealWeeks(rows, stage, follows, advanced, won, ~follows & ~won & ~unseen, unseen, jump, place)
+
+
+def _a_week_apart(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    """The days that are left when, going back from the last, those less than six days before another are dropped."""
+    kept: list[np.datetime64] = []
+    for day in days[::-1]:
+        if not kept or kept[-1] - day >= np.timedelta64(SHORTEST_WEEK, "D"):
+            kept.append(day)
+    return np.array(kept[::-1], dtype=days.dtype)
 
 
 def standing(states: pd.DataFrame, stage: Ints, groups: Groups, codes: Ints) -> Floats:

@@ -41,8 +41,11 @@ class Encoding:
 _CATEGORIES = ("type", "segment", "product", "source", "category")
 
 
-def feature_matrix(states: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:
-    """The features of each row of `deal_states`, all float64, null where not known; columns are `FEATURES`."""
+def feature_matrix(states: pd.DataFrame, encoding: Encoding, life: pd.DataFrame) -> pd.DataFrame:
+    """The features of each row of `deal_states`, all float64, null where not known; columns are `FEATURES`.
+
+    `life`: `SilentDeals.estimate` of the same rows, or the same columns of nulls.
+    """
     days = {
         "days_left": states["last_day"] - states["cutoff"],
         "days_to_start": states["first_day"] - states["cutoff"],
@@ -62,6 +65,7 @@ def feature_matrix(states: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:
     quiet = states["days_since_activity"]
     frame["days_since_activity"] = quiet.where(quiet.notna() | states["activities_56d"].isna(), states["age_days"])
     frame["days_to_start"] = frame["days_to_start"].clip(lower=0)
+    frame |= {"alive": life["alive"], "win_if_alive": life["win_if_alive"], "process_win": life["win"]}
     return pd.DataFrame(frame, index=states.index)[list(FEATURES)]
 
 
@@ -76,7 +80,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "age": ("age_days", "stage_changes"),
     "close_date": ("days_to_close_date", "close_date_after_end"),
     "pushes": ("pushes", "days_pushed"),
-    "activity": ("days_since_activity", "activities_14d", "activities_week"),
+    "activity": ("days_since_activity", "activities_14d", "activities_week", "alive"),
     "contacts": ("contacts",),
     "category": ("category",),
     "amount": ("amount_log", "amount_kept", "amount_changes"),
@@ -84,7 +88,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "source": ("source",),
     "owner": ("owner_win_rate",),
     "reopened": ("reopenings",),
-    "time": ("days_left", "days_to_start"),
+    "time": ("days_left", "days_to_start", "win_if_alive", "process_win"),
 }
 """Features that say one thing together; reasons and importance are given by group. `time` is no one's doing."""
 

@@ -40,7 +40,7 @@ def chance_to_win(states: pd.DataFrame, pace: Pace, groups: Groups) -> Floats:
 
 
 class _Walk:
-    """The probability of each deal to be in each stage, by weeks since it entered it; `waiting` is still where it was."""
+    """How likely each deal is to be in each stage, by weeks since it entered it; `waiting`: still where it was."""
 
     def __init__(self, states: pd.DataFrame, pace: Pace, groups: Groups) -> None:
         count, stages = len(states), groups.stages

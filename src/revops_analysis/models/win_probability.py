@@ -6,7 +6,7 @@ them, and every split into windows is by time: a deal's later states never help 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from revops_analysis.models.features import FEATURES, GROUPS, Encoding, describe, feature_matrix
+from revops_analysis.models.silent_deals import SilentDeals, SilentOptions
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,22 +25,23 @@ class WinModelOptions:
 
     `minimum_periods` that are over and `minimum_wins` different deals won are needed for a model; with less, the stage
     rates serve. `calibration_periods` are the latest ones, on which a model of the earlier ones is calibrated; the
-    correction is drawn towards none as if `calibration_weight` deals had shown none. `half_life` (periods): how fast
-    old periods lose weight.
+    correction is drawn towards none as if `calibration_weight` deals had shown none. `amount_power`: rows weigh as this
+    power of their amount, because a forecast adds up amounts and not deals.
     """
 
-    trees: int = 120
+    trees: int = 80
     learning_rate: float = 0.05
     leaves: int = 8
     bins: int = 48
     leaf_share: float = 0.008
     l2: float = 10.0
-    half_life: float = 8.0
+    amount_power: float = 0.25
     minimum_periods: int = 4
     minimum_wins: int = 100
     calibration_periods: int = 2
     calibration_weight: float = 400.0
     seed: int = 0
+    silent: SilentOptions = field(default_factory=SilentOptions)
 
 
 class WinProbability:
@@ -67,13 +69,25 @@ class WinProbability:
             self._fit_model(known)
         return self
 
-    def predict_proba(self, states: pd.DataFrame) -> Floats:
-        """The probability of each row, between 0 and 1; an empty frame gives an empty array."""
+    def predict_proba(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> Floats:
+        """The probability of each row, between 0 and 1; an empty frame gives an empty array.
+
+        `earlier`: weekly states of the same deals before, by which silence is told from life.
+        """
         if self.basis_ != "model" or states.empty:
             return self.rates_.predict_proba(states)
-        return _expit(self._log_odds(feature_matrix(states, self.encoding_)))
+        return _expit(self._log_odds(self._matrix(states, earlier)))
 
-    def reasons(self, states: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+    def alive(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> Floats:
+        """The probability that each open deal is still alive, and not dead without anybody having said so.
+
+        Null without a model of silent deals.
+        """
+        if self.basis_ != "model" or states.empty:
+            return np.full(len(states), np.nan)
+        return self._life(states, earlier)["alive"].to_numpy(dtype="float64")
+
+    def reasons(self, states: pd.DataFrame, top: int = 3, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
         """What moves each deal's probability most, against a typical open deal of the same stage.
 
         Returns a row per deal and reason, strongest first: opportunity_id, rank, group, effect (difference in
@@ -83,7 +97,7 @@ class WinProbability:
         if self.basis_ != "model" or states.empty:
             return pd.DataFrame(columns=columns)
         states = states.reset_index(drop=True)
-        effects = self._effects(states)
+        effects = self._effects(states, earlier)
         order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :top]
         names = [group for group in GROUPS if group not in _NOT_REASONS]
         texts = np.array([describe(states, group) for group in names], dtype=object)
@@ -116,7 +130,8 @@ class WinProbability:
     def _fit_model(self, known: pd.DataFrame) -> None:
         """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
         self.encoding_ = Encoding.learn(known)
-        matrix, won = feature_matrix(known, self.encoding_), known["won"].to_numpy()
+        self.silent_ = SilentDeals(self.options.silent).fit(known)
+        matrix, won = self._matrix(known, None), known["won"].to_numpy()
         weights = self._weights(known)
         later = known["period"].isin(self.periods_[-self.options.calibration_periods :]).to_numpy()
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
@@ -125,13 +140,29 @@ class WinProbability:
         )
         self.model_ = self._boosted(matrix, won, weights)
 
+    def _matrix(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
+        return feature_matrix(states, self.encoding_, self._life(states, earlier))
+
+    def _life(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
+        """What the process of silent deals says of the rows; nulls where there is none."""
+        if self.silent_ is None:
+            return pd.DataFrame(np.nan, index=states.index, columns=["alive", "win", "win_if_alive"])
+        rows = states.reset_index(drop=True)
+        if earlier is not None:
+            mine = earlier[earlier["opportunity_id"].isin(rows["opportunity_id"])]
+            before = mine[mine["cutoff"] < rows["cutoff"].min()]
+            rows = pd.concat([rows, before], ignore_index=True)
+        return self.silent_.estimate(rows).iloc[: len(states)].set_axis(states.index)
+
     def _share_of_deals(self, later: pd.DataFrame) -> float:
         """Weight of one row so that each deal counts once, against the weight of no correction."""
         return later["opportunity_id"].nunique() / max(len(later), 1) / self.options.calibration_weight
 
     def _weights(self, known: pd.DataFrame) -> Floats:
-        age = len(self.periods_) - 1 - known["period"].map({p: i for i, p in enumerate(self.periods_)})
-        return np.power(0.5, age.to_numpy(dtype="float64") / self.options.half_life)
+        typical = known["amount"].median()
+        relative = (known["amount"] / typical if typical > 0 else known["amount"] * np.nan).fillna(1.0)
+        weights = relative.clip(lower=0.01).to_numpy() ** self.options.amount_power
+        return weights / weights.mean()
 
     def _boosted(self, matrix: pd.DataFrame, won: Floats, weights: Floats) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -152,15 +183,16 @@ class WinProbability:
     def _log_odds(self, matrix: pd.DataFrame) -> Floats:
         return self.intercept_ + self.slope_ * self.model_.decision_function(matrix.to_numpy())
 
-    def _effects(self, states: pd.DataFrame) -> Floats:
+    def _effects(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> Floats:
         """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""
-        matrix = feature_matrix(states, self.encoding_)
+        matrix = self._matrix(states, earlier)
         typical = matrix.groupby(states["stage"].fillna(""), sort=True).transform("median")
         base = _expit(self._log_odds(matrix))
         columns = []
         for group, names in GROUPS.items():
             if group not in _NOT_REASONS:
                 other = matrix.assign(**{name: typical[name] for name in names})
+                other["process_win"] = other["alive"] * other["win_if_alive"]
                 columns.append(base - _expit(self._log_odds(other)))
         return np.column_stack(columns)
 
