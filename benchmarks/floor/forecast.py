@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.floor.belief import EVIDENCE, Beliefs, filter_beliefs
 from benchmarks.floor.chance import Now, lost_deals, open_deals, reopened_chance, win_chance, with_truth
 from benchmarks.floor.created import expect, spread, worth
+from benchmarks.floor.felt import Advances, count_advances, felt_shock
 from benchmarks.floor.money import euro_ahead, final_factors, seen_price, unpriced
 from benchmarks.floor.process import Ahead, Known, look_ahead, win_values
 from benchmarks.floor.sampling import LEVELS, Chances, simulate
@@ -143,6 +144,11 @@ class Floor:
         return Known(block.parameters, block.team, block.rates, block.market, forget)
 
     @cached_property
+    def _advances(self) -> Advances:
+        """What deals have shown of the market."""
+        return count_advances(self.seen, self.beliefs, self.known)
+
+    @cached_property
     def _hidden(self) -> tuple[NDArray[np.bool_], Ints]:
         """Life [deal × week] and quality of the deals seen: for the informed forecaster only."""
         return self.block.book.paths.alive[self.seen.deal], self.block.book.deals.quality[self.seen.deal]
@@ -164,7 +170,8 @@ class Floor:
     def _rest(self, day: int, span: tuple[int, int]) -> _Rest:
         last = max(day, span[1])
         weeks = tl.week_of(np.array([day, last]))
-        ahead = look_ahead(self.known, int(weeks[0]), int(weeks[1]))
+        felt = felt_shock(self._advances, self.known, int(weeks[0]))
+        ahead = look_ahead(self.known, int(weeks[0]), int(weeks[1]), felt)
         now = open_deals(self.seen, self.beliefs, day, self.evidence)
         values = [win_values(self.known, ahead, node, span) for node in range(len(ahead.weights))]
         return _Rest(day, span, ahead, euro_ahead(self.block, day, (last - day) // 2), now, values)

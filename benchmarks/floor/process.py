@@ -77,8 +77,7 @@ def win_between(week: int, after: int, last: int) -> float:
 class Ahead:
     """What is expected of coming weeks at a cutoff: `pace` [seat × week], `calendar`, `death` [segment × stage × week].
 
-    Week 0 is the cutoff's own. `nodes` are the log shocks of the market [node × week] with their `weights`: one node
-    while the period lies in the quarter of the cutoff, whose shock is known.
+    Week 0 is the cutoff's own. `nodes` are the log shocks of the market [node × week] with their `weights`.
     """
 
     first: int
@@ -106,20 +105,23 @@ class Known:
     """Chance a week that a passed close date is left standing."""
 
 
-def look_ahead(known: Known, first: int, last: int) -> Ahead:
-    """Rates of the weeks `first` … `last` as expected in week `first`: sellers may leave, future shocks are unknown."""
+def look_ahead(known: Known, first: int, last: int, felt: tuple[float, float] | None = None) -> Ahead:
+    """Rates of the weeks `first` … `last` as expected in week `first`: sellers may leave, future shocks are unknown.
+
+    `felt`: mean and spread of this quarter's log shock, as far as it can be told; None if it is known.
+    """
     weeks = np.arange(first, last + 1)
     still = known.rates.calendar[:, :, weeks] / np.exp(known.market.shock[weeks])
-    nodes, weights = _shocks(known, weeks)
+    nodes, weights = _shocks(known, weeks, felt or (float(known.market.shock[first]), 0.0))
     return Ahead(first, expected_pace(known, weeks), still, known.rates.death[:, :, weeks], nodes, weights)
 
 
-def _shocks(known: Known, weeks: Ints) -> tuple[Floats, Floats]:
-    """The market's log shock: known in this quarter, three Gauss–Hermite nodes of what may follow in later ones."""
+def _shocks(known: Known, weeks: Ints, felt: tuple[float, float]) -> tuple[Floats, Floats]:
+    """The market's log shock: three Gauss–Hermite nodes of what it may be now and in later quarters."""
     ahead = tl.quarter_of(tl.monday(weeks))
     ahead = ahead - ahead[0]
-    mean = known.market.shock[weeks[0]] * 0.5**ahead
-    spread = known.parameters.market_sd * np.sqrt(1 - 0.25**ahead)
+    mean = felt[0] * 0.5**ahead
+    spread = np.sqrt(0.25**ahead * felt[1] ** 2 + known.parameters.market_sd**2 * (1 - 0.25**ahead))
     if not spread.any():
         return mean[None, :], np.ones(1)
     points = np.sqrt(3.0) * np.array([-1.0, 0.0, 1.0])

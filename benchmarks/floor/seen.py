@@ -23,8 +23,8 @@ from revops_analysis.simulation.columns import Floats, Ints
 from revops_analysis.simulation.company import Block
 from revops_analysis.simulation.deals import contacts_of_deals
 from revops_analysis.simulation.parameters import Parameters
-from revops_analysis.simulation.touches import _before, _during
 from revops_analysis.simulation.record import LARGE
+from revops_analysis.simulation.touches import _before, _during
 from revops_analysis.simulation.words import CHANNELS, NEW, RENEWAL, WON
 
 MOST_PEOPLE = 12

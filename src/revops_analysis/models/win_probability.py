@@ -39,7 +39,7 @@ class WinModelOptions:
     minimum_periods: int = 4
     minimum_wins: int = 100
     calibration_periods: int = 2
-    calibration_weight: float = 400.0
+    calibration_weight: float = 4_000.0
     seed: int = 0
     silent: SilentOptions = field(default_factory=SilentOptions)
 
