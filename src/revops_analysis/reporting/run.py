@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,8 +134,10 @@ def _check_and_run(
     server, checker, staged = where
     import_machinery()
     watcher.say("Checking the data and running the chapters")
-    with ThreadPoolExecutor(max_workers=1) as pool, clock.phase("gate and chapters"):
+    with ThreadPoolExecutor(max_workers=2) as pool, clock.phase("gate and chapters"):
         running = pool.submit(_run_chapters, prepared, staged, server, watcher)
+        for module in ("revops_analysis.reporting.assembly", "nbconvert.exporters"):  # what the pages need
+            pool.submit(import_module, module)
         try:
             with clock.phase("gate"):
                 gate = check_data(prepared, project, checker)
