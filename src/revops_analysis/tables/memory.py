@@ -1,11 +1,14 @@
-"""How much memory the engine may take: one budget for all processes of a run, shared out by whoever starts them."""
+"""How much memory the engine may take: alone, or as its share of what engines side by side may hold together."""
 
 from __future__ import annotations
 
 import os
 
-BUDGET_MB = 2_500
-"""What the engines that run at one time may hold together; work beyond it spills to disk beside the warehouse."""
+ALONE_MB = 2_500
+"""What an engine by itself may hold; work beyond it spills to disk beside the warehouse."""
+
+TOGETHER_MB = 2_000
+"""What engines side by side may hold together: less, because each process also holds its libraries and frames."""
 
 LEAST_MB = 500
 """No engine gets less: below it, spilling takes longer than waiting for the others would."""
@@ -15,18 +18,18 @@ VARIABLE = "REVOPS_ENGINE_MB"
 
 
 def engine_mb() -> int:
-    """Return the megabytes that an engine of this process may hold: its share, or the whole budget.
+    """Return the megabytes that an engine of this process may hold: its share, or that of one alone.
 
-    >>> engine_mb() if VARIABLE not in os.environ else BUDGET_MB
+    >>> engine_mb() if VARIABLE not in os.environ else ALONE_MB
     2500
     """
-    return int(os.environ.get(VARIABLE, BUDGET_MB))
+    return int(os.environ.get(VARIABLE, ALONE_MB))
 
 
-def share_of(processes: int) -> dict[str, str]:
-    """Return the environment of each of so many processes that run at one time: equal shares of what is ours.
+def share_of(engines: int) -> dict[str, str]:
+    """Return the environment of each of so many processes whose engines run side by side: equal shares.
 
-    >>> share_of(5) if VARIABLE not in os.environ else {"REVOPS_ENGINE_MB": "500"}
+    >>> share_of(4)
     {'REVOPS_ENGINE_MB': '500'}
     """
-    return {VARIABLE: str(max(LEAST_MB, engine_mb() // max(1, processes)))}
+    return {VARIABLE: str(max(LEAST_MB, TOGETHER_MB // engines))}
