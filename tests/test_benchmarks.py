@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 
 from benchmarks.measure import Measurement
+from benchmarks.steps import REPORT, SOURCE, make_project
 from benchmarks.tables import as_markdown, write
+
+from revops_analysis.project import Project
+from revops_analysis.reporting.spec import load_report
+from revops_analysis.sources.profile import load_profile
 
 
 def taken(step, scale, seconds, failed=None):
@@ -36,3 +41,10 @@ def test_results_are_written_whole(tmp_path):
     page = write(RESULTS, tmp_path)
     assert "pandas: load ×100: out of memory" in page.read_text(encoding="utf-8")
     assert len(json.loads((tmp_path / "latest.json").read_text(encoding="utf-8"))) == 5
+
+
+def test_the_report_that_is_measured_has_always_the_same_chapters(tmp_path):
+    make_project(tmp_path, 0.5)
+    spec = load_report(REPORT, Project(tmp_path))
+    assert [chapter.notebook for chapter in spec.notebooks] == ["pipeline_health", "cohort_nrr"]
+    assert load_profile(SOURCE, Project(tmp_path)).scale == 0.5

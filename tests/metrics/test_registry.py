@@ -113,3 +113,21 @@ def test_a_snapshot_of_another_day_gives_that_day(generated_snapshot: Snapshot) 
     now = compute_metric(generated_snapshot, "bookings", "2025-Q4").frame["n"][0]
     back_dated = compute_metric(generated_snapshot, "restatements", "2025-Q4").frame["n"][0]
     assert now - then <= back_dated
+
+
+def test_a_question_asked_twice_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = make_snapshot({"opportunities": [{"opportunity_id": "d1", "segment": "SMB", "amount": "10"}]})
+    first = compute_metric(snapshot, "deals_created", "2025-Q4", by="segment")
+    kept = first.frame.copy()
+    first.frame.loc[:, "value"] = -1.0  # what a reader does with an answer is not what the next one gets
+
+    def refuse(_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("revops_analysis.metrics.registry._answer", refuse)
+    again = compute_metric(snapshot, "deals_created", "2025-Q4", by=["segment"])
+    assert again.frame.equals(kept)
+    with pytest.raises(AssertionError):
+        compute_metric(snapshot, "deals_created", "2025-Q4", by="segment", where="segment = SMB")
+    with pytest.raises(AssertionError):
+        compute_metric(snapshot.at("2025-12-30"), "deals_created", "2025-Q4", by="segment")

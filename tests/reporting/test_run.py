@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -269,3 +271,30 @@ def test_a_wrong_request_is_refused_before_anything_runs(
     with pytest.raises(ConfigurationError, match=message):
         run_report(RunRequest(**{**asked, **other}), project, Quiet())  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_registries_modules_are_listed_without_importing_them() -> None:
+    script = """
+import sys
+from revops_analysis.reporting.run import registered_modules
+listed = list(registered_modules())
+found = sorted(set(listed) & set(sys.modules))
+print(len(listed), found)
+import importlib
+for name in listed:
+    importlib.import_module(name)
+missing = [name for name in sys.modules if name.startswith(("revops_analysis.metrics", "revops_analysis.findings"))]
+print(sorted(missing) == sorted(listed))
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    first, second = done.stdout.strip().splitlines()
+    assert int(first.split()[0]) > 30
+    assert first.endswith("[]")
+    assert second == "True"
+
+
+def test_engines_that_work_at_one_time_share_the_memory(tmp_path: Path) -> None:
+    names = ("first", "second", "third")
+    project = make_project(tmp_path / "project", {name: chapter_notebook(name, title=name) for name in names})
+    asked = [run._at_one_time(_request(tmp_path, workers=workers), project) for workers in (1, 2, 8)]
+    assert asked == [2, 3, 4]  # the gate beside them

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.statistics import bootstrap
 from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio
 
 
@@ -94,3 +95,21 @@ def test_many_rows_keep_spread_and_memory():
 def test_missing_numbers_and_clusters_are_refused(top, clusters, message):
     with pytest.raises(ConfigurationError, match=message):
         bootstrap_ratio(top, [1.0, 1.0], 0, clusters=clusters)
+
+
+def test_few_units_are_drawn_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    top, bottom = rng.random(300), rng.random(300) + 1
+    at_once = bootstrap_ratio(top, bottom, seed=5)
+    monkeypatch.setattr(bootstrap, "_BLOCK", 300 * 1_000 - 1)  # too many for one block
+    in_blocks = bootstrap_ratio(top, bottom, seed=5)
+    assert at_once == in_blocks
+    assert bootstrap_ratio(top, bottom, seed=6) != in_blocks
+
+
+def test_ratios_over_the_same_units_share_one_drawing() -> None:
+    bootstrap._drawn.cache_clear()
+    for top in (np.arange(50.0), np.ones(50)):
+        bootstrap_ratio(top, np.ones(50), seed=0)
+    assert bootstrap._drawn.cache_info().misses == 1
+    assert not bootstrap._drawn(0, 50, 1_000).flags.writeable

@@ -423,3 +423,12 @@ def test_current_columns_are_noted_or_refused() -> None:
         found.require_dated(["stage", "next_step"], "a model's feature")
     found.require_dated(["product", "amount"], "a model's feature")
     assert "opportunities.product" in found.used_current_columns
+
+
+def test_what_was_found_once_is_remembered_with_the_snapshot() -> None:
+    found, numbers = snapshot([deal()]), iter(range(10))
+    assert [found.once("a", lambda: next(numbers)) for _ in range(3)] == [0, 0, 0]
+    assert found.once("b", lambda: next(numbers)) == 1
+    earlier = found.at("2025-12-30")
+    assert found.at("2025-12-30") is earlier
+    assert earlier.once("a", lambda: next(numbers)) == 2  # another day, another answer

@@ -7,9 +7,10 @@ looked at alone, with the one before it, and with the three before it, each agai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 
 from revops_analysis.findings.building import MOST, Judgement, Subject, build
@@ -19,6 +20,9 @@ from revops_analysis.findings.words import cut_name, money, share
 from revops_analysis.metrics.deals import closed, headline
 from revops_analysis.metrics.registry import MetricRequest, get_metric
 from revops_analysis.periods import Period, previous
+
+if TYPE_CHECKING:
+    from revops_analysis.tables.snapshot import Snapshot
 
 CHAPTER = "pipeline_health"
 
@@ -108,18 +112,24 @@ def _cuts(question: Question) -> list[str | None]:
 
 def _counts(question: Question, periods: tuple[Period, ...], cut: str | None) -> pd.DataFrame:
     """Won and closed deals by period (0: the report's) and value of the cut: one question to the engine."""
-    whole = Period("all", periods[-1].start, periods[0].end)
-    request = MetricRequest(get_metric("win_rate"), question.snapshot, whole, () if cut is None else (cut,))
-    deals = request.cut(closed(headline(question.snapshot.deals), whole))
-    starts = [(deals.closed_on >= ibis.literal(period.start), place) for place, period in enumerate(periods)]
-    label = ibis.null("string") if cut is None else deals[cut].cast("string")
-    placed = deals.mutate(place=ibis.cases(*starts), label=label)
+    snapshot = question.snapshot
+    kept = snapshot.keep(f"closed deals by period {periods}", lambda: _placed(snapshot, periods))
+    placed = kept.mutate(label=ibis.null("string") if cut is None else kept[cut].cast("string"))
     sums = {"won": (placed.status == "won").sum(), "closed": placed.count(), "amount_closed": placed.amount.sum()}
     frame = placed.group_by(["label", "place"]).aggregate(**sums).to_pandas()
     named = frame["label"].astype(object)
     return frame.assign(
         amount_closed=frame["amount_closed"].astype("float64"), dimension=cut, label=named.where(named.notna(), None)
     )
+
+
+def _placed(snapshot: Snapshot, periods: tuple[Period, ...]) -> ir.Table:
+    """Closed deals with what they are cut by and the number of the period in which they closed."""
+    whole = Period("all", periods[-1].start, periods[0].end)
+    deals = closed(headline(snapshot.deals), whole)
+    starts = [(deals.closed_on >= ibis.literal(period.start), place) for place, period in enumerate(periods)]
+    dimensions = MetricRequest(get_metric("win_rate"), snapshot, whole, CUTS).named(deals)
+    return deals.select("status", "amount", place=ibis.cases(*starts), **dimensions)
 
 
 def _sides(counts: pd.DataFrame, span: int) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.deals import before, headline, missing, within
 from revops_analysis.metrics.registry import MetricRequest
 from revops_analysis.periods import Period, end_of_day_utc
-from revops_analysis.tables.days import business_day
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -201,7 +200,7 @@ def _at_old_rates(first: Snapshot, last: Snapshot, states: ir.Table) -> ir.Table
     is_created = missing(joined.then_id) & (joined.created_on > ibis.literal(first.as_of)).fill_null(False)
     stayed = ~missing(joined.then_id) & joined.then_currency.identical_to(joined.currency)
     is_same = joined.last_currency.identical_to(joined.currency)
-    priced_on = business_day(joined.first_priced_at, definitions.business_time_zone)
+    priced_on = last.day_of(joined.first_priced_at)
     created_rate_day = priced_on if definitions.exchange_rate_day == "booking_day" else ibis.null("date")
     none, counts = ibis.null(MONEY), is_created | stayed
     asked = joined.select(

@@ -21,6 +21,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import ibis.expr.types as ir
@@ -217,7 +218,7 @@ def compute_metric(
     frames = []
     for span in _periods(snapshot, period):
         request = MetricRequest(metric, snapshot, span, cut, condition)
-        frames.append(_answer(request))
+        frames.append(snapshot.once((metric, span, cut, condition), partial(_answer, request)))
     filled = [frame for frame in frames if len(frame)]
     frame = pd.concat(filled or frames[:1], ignore_index=True)
     return MetricResult(metric, frame, (*cut, *metric.parts))

@@ -14,7 +14,6 @@ import pandas as pd
 from revops_analysis.metrics.deals import at_level, deal_metric, headline, number_of, open_deals, total
 from revops_analysis.metrics.registry import MetricRequest, register
 from revops_analysis.metrics.stages import stage_stays
-from revops_analysis.tables.days import business_day
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -103,8 +102,12 @@ def with_stall(snapshot: Snapshot) -> ir.Table:
 
     Columns: those of `Snapshot.deals` and these three. A deal whose entry into its stage is not known has null days.
     """
+    return snapshot.keep("deals with stall", lambda: _judged(snapshot))
+
+
+def _judged(snapshot: Snapshot) -> ir.Table:
     deals = open_deals(snapshot.deals)
-    entered = business_day(deals.stage_entered_at, snapshot.definitions.business_time_zone)
+    entered = snapshot.day_of(deals.stage_entered_at)
     known = deals.mutate(
         days_in_stage=ibis.literal(snapshot.as_of).delta(entered, unit="day"),
         threshold_days=_threshold(deals, stalled_thresholds(snapshot).frame.dropna(subset=["threshold_days"])),

@@ -21,7 +21,6 @@ import pandas as pd
 from revops_analysis.metrics.deals import SEED, grouped, missing
 from revops_analysis.metrics.registry import DimensionRule, MetricRequest
 from revops_analysis.periods import Period, previous
-from revops_analysis.tables.days import business_day
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -189,7 +188,7 @@ def _states(snapshot: Snapshot) -> ir.Table:
         "forecast_category",
         "status",
         since=history.changed_on,
-        until=_business_day(until, snapshot),
+        until=snapshot.day_of(until),
     )
     rebuilt = snapshot.deals.filter(snapshot.deals.basis == "rebuilt")
     whole = rebuilt.select(
@@ -231,13 +230,9 @@ def _described(snapshot: Snapshot) -> ir.Table:
         "owner_team",
         "owner_region",
         deal_id=joined.opportunity_id,
-        gone_on=_business_day(joined.deleted_at, snapshot),
-        created_on=_business_day(joined.created_at, snapshot),
+        gone_on=snapshot.day_of(joined.deleted_at),
+        created_on=snapshot.day_of(joined.created_at),
     )
-
-
-def _business_day(moment: ir.Value, snapshot: Snapshot) -> ir.Value:
-    return business_day(moment, snapshot.definitions.business_time_zone)
 
 
 def _completed(sums: pd.DataFrame, keys: Sequence[str], lookback: Lookback) -> pd.DataFrame:

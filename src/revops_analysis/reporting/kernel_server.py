@@ -18,12 +18,16 @@ import signal
 import sys
 from typing import Any
 
+from revops_analysis.heavy_imports import heavy_imports, keep_for_good
+
 
 def preload(modules: list[str]) -> None:
     """Import what chapters will import. What cannot be imported is left for the chapter that imports it to report."""
-    for module in modules:
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    with heavy_imports():
+        for module in modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+    keep_for_good()
 
 
 def serve() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import os
-import pkgutil
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_secti
 from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
 from revops_analysis.reporting.spec import load_report
+from revops_analysis.tables.memory import share_of
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.kernels import KernelServer
@@ -74,8 +75,9 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
     from revops_analysis.reporting.kernels import KernelServer
 
     clock = _Clock()
-    environment = {"REVOPS_HOME": str(project.root)}
-    with KernelServer(imports_of(request.report, project), environment) as server, Checker() as checker:
+    memory = share_of(_at_one_time(request, project))
+    kernels = {"REVOPS_HOME": str(project.root), **memory}
+    with KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
         if request.load:
             checker.warm_up()
         with clock.phase("prepare"):
@@ -85,6 +87,15 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
                 point_latest(prepared.folder)
                 return RunResult(prepared.folder, reused=True)
             return _render(prepared, project, (server, checker), (clock, watcher))
+
+
+def _at_one_time(request: RunRequest, project: Project) -> int:
+    """How many engines work at one time: those of the chapters that run beside each other, and that of the gate."""
+    return min(_workers(request), len(load_report(request.report, project).notebooks)) + 1
+
+
+def _workers(request: RunRequest) -> int:
+    return request.workers or len(os.sched_getaffinity(0))
 
 
 def _render(
@@ -100,8 +111,8 @@ def _render(
             write_gate(gate, staged, prepared)
             chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
         document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
-        workers = prepared.request.workers or len(os.sched_getaffinity(0))
-        document["run"] = run_section(ThisRun(clock.started_at, clock.seconds, clock.phases, workers), project)
+        this = ThisRun(clock.started_at, clock.seconds, clock.phases, _workers(prepared.request))
+        document["run"] = run_section(this, project)
         (staged / MANIFEST).write_text(dump_json(document), encoding="utf-8")
         publish(staged, prepared.folder)
     return _published(prepared, {outcome.name: outcome.error for outcome in outcomes if outcome.error})
@@ -123,8 +134,10 @@ def _check_and_run(
     server, checker, staged = where
     import_machinery()
     watcher.say("Checking the data and running the chapters")
-    with ThreadPoolExecutor(max_workers=1) as pool, clock.phase("gate and chapters"):
+    with ThreadPoolExecutor(max_workers=2) as pool, clock.phase("gate and chapters"):
         running = pool.submit(_run_chapters, prepared, staged, server, watcher)
+        for module in ("revops_analysis.reporting.assembly", "nbconvert.exporters"):  # what the pages need
+            pool.submit(import_module, module)
         try:
             with clock.phase("gate"):
                 gate = check_data(prepared, project, checker)
@@ -167,11 +180,12 @@ def imports_of(report: str, project: Project) -> list[str]:
 
 
 def registered_modules() -> Iterator[str]:
-    """Every module below the packages whose registries import all of them."""
-    for package in ("metrics", "findings"):
-        folder = Path(__file__).parents[1] / package
-        for found in pkgutil.walk_packages([str(folder)], f"revops_analysis.{package}."):
-            yield found.name
+    """Every module below the packages whose registries import all of them; none is imported for that."""
+    package = Path(__file__).parents[1]
+    for folder in ("metrics", "findings"):
+        for path in sorted((package / folder).rglob("*.py")):
+            name = path.relative_to(package).with_suffix("")
+            yield ".".join((package.name, *(part for part in name.parts if part != "__init__")))
 
 
 def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:

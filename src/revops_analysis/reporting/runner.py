@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import revops_analysis
+from revops_analysis.heavy_imports import heavy_imports
 from revops_analysis.reporting.chapter import PARTS
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def run_chapters(
 
 def import_machinery() -> None:
     """Import in one thread what several will use, and let errors be told once: by us."""
-    import papermill
+    with heavy_imports():
+        import papermill
 
     logging.getLogger(papermill.__name__).setLevel(logging.CRITICAL)
 

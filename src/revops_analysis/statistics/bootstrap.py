@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ def bootstrap_ratio(
     value = float(top / bottom)
     if n == 1:
         return RatioInterval(value, None, None, n, "one case has no interval")
-    ratios = _resampled_ratios(units, np.random.default_rng(seed), options.repeats)
+    ratios = _resampled_ratios(units, seed, options.repeats)
     low, high = _percentiles(ratios, options.confidence)
     if low is None:
         return RatioInterval(value, None, None, n, "too many resamples have a denominator of zero")
@@ -112,10 +113,29 @@ def _sum_clusters(pairs: npt.NDArray[np.float64], clusters: npt.ArrayLike) -> np
     return np.column_stack(columns)
 
 
-def _resampled_ratios(
-    units: npt.NDArray[np.float64], rng: np.random.Generator, repeats: int
-) -> npt.NDArray[np.float64]:
+def _resampled_ratios(units: npt.NDArray[np.float64], seed: int, repeats: int) -> npt.NDArray[np.float64]:
     """Ratio in each resample; nan where the resampled denominator is 0."""
+    sides = _sums_at_once(units, seed, repeats) if len(units) * repeats <= _BLOCK else _sums(units, seed, repeats)
+    top, bottom = sides
+    return np.divide(top, bottom, out=np.full(repeats, np.nan), where=bottom != 0)
+
+
+def _sums_at_once(units: npt.NDArray[np.float64], seed: int, repeats: int) -> npt.NDArray[np.float64]:
+    """As `_sums`, for few units: several ratios over the same units share one drawing."""
+    drawn = _drawn(seed, len(units), repeats)
+    return np.stack([np.take(np.ascontiguousarray(units[:, side]), drawn).sum(axis=1) for side in (0, 1)])
+
+
+@lru_cache(maxsize=1)
+def _drawn(seed: int, n: int, repeats: int) -> npt.NDArray[np.int64]:
+    drawn = np.random.default_rng(seed).integers(0, n, size=(repeats, n))
+    drawn.flags.writeable = False
+    return drawn
+
+
+def _sums(units: npt.NDArray[np.float64], seed: int, repeats: int) -> npt.NDArray[np.float64]:
+    """Σ numerator and Σ denominator of each resample, drawn block by block."""
+    rng = np.random.default_rng(seed)
     if len(units) > _MAX_UNITS:
         group = rng.permutation(len(units)) % _MAX_UNITS
         units = np.column_stack([np.bincount(group, weights=units[:, side]) for side in (0, 1)])
@@ -125,8 +145,7 @@ def _resampled_ratios(
     for start in range(0, repeats, step):
         drawn = rng.integers(0, n, size=(min(step, repeats - start), n))
         blocks.append(np.stack([units[:, side][drawn].sum(axis=1) for side in (0, 1)]))
-    top, bottom = np.concatenate(blocks, axis=1)
-    return np.divide(top, bottom, out=np.full(repeats, np.nan), where=bottom != 0)
+    return np.concatenate(blocks, axis=1)
 
 
 def _percentiles(ratios: npt.NDArray[np.float64], confidence: float) -> tuple[float | None, float | None]:

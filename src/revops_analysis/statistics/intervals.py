@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
@@ -11,6 +13,7 @@ from revops_analysis.errors import ConfigurationError
 FloatArray = npt.NDArray[np.float64]
 
 
+@lru_cache
 def normal_quantile(confidence: float) -> float:
     """The two-sided standard normal quantile of a confidence level.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import ibis
 import ibis.expr.types as ir
@@ -22,6 +22,7 @@ from revops_analysis.tables.notes import counted, missing_table_notes
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.store import Store
 
+_Found = TypeVar("_Found")
 _CHECK = ("missing_rate_of", "missing_rate_on")
 
 
@@ -62,6 +63,7 @@ class Snapshot:
         self.definitions = definitions
         self._store = store
         self._used: dict[str, None] = {}
+        self._found: dict[Hashable, Any] = {}
         if self.as_of > store.info.data_through:
             raise ConfigurationError(
                 f"as_of {self.as_of.isoformat()} lies after the data.",
@@ -183,7 +185,7 @@ class Snapshot:
                 found=earlier.isoformat(),
                 fix="open the workspace as of the later day",
             )
-        return self if earlier == self.as_of else self._on(earlier)
+        return self if earlier == self.as_of else self.once(earlier, lambda: self._on(earlier))
 
     def _on(self, day: dt.date) -> Snapshot:
         return Snapshot(self._store, self.definitions, day)
@@ -235,6 +237,16 @@ class Snapshot:
         """
         key = f"{self.as_of.isoformat()}|{self.definitions.hash}|{question}"
         return self._store.keep(f"answer_{hashlib.sha256(key.encode()).hexdigest()[:16]}", make)
+
+    def once(self, question: Hashable, find: Callable[[], _Found]) -> _Found:
+        """Return what `find` returns, found on the first call for `question` and remembered with this snapshot.
+
+        Nothing about a snapshot changes, so neither does an answer. Who asks must not alter it.
+        """
+        if question not in self._found:
+            self._found[question] = find()
+        found: _Found = self._found[question]
+        return found
 
     @property
     def used_current_columns(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Evidence:
     rows: Mapping[str, int]
     loads: Mapping[str, LoadCount]
     previous_rows: Mapping[str, int] | None = None
+    _raw: dict[str, ibis.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def has(self, table: str) -> bool:
         """True when the source supplied the table and it has rows."""
@@ -56,7 +57,9 @@ class Evidence:
 
     def raw(self, name: str) -> ibis.Table:
         """The canonical table as it was loaded."""
-        return self.con.table(name, database=_PLACE)
+        if name not in self._raw:
+            self._raw[name] = self.con.table(name, database=_PLACE)
+        return self._raw[name]
 
     def prepared(self, name: str) -> ibis.Table:
         """The canonical table with its derived columns."""

@@ -14,6 +14,8 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from revops_analysis.heavy_imports import heavy_imports
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -120,8 +122,9 @@ def _batches() -> Any:
 def _make_batches() -> Any:
     """A context in memory that phones nobody and draws nothing."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    with heavy_imports():
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
