@@ -24,7 +24,7 @@ class WinModelOptions:
     """How the win probability is learned.
 
     `minimum_periods` that are over and `minimum_wins` different deals won are needed for a model; with less, the stage
-    rates serve. `calibration_periods` are the latest ones, on which a model of the earlier ones is calibrated; the
+    rates serve. `calibration_share` of the periods, the latest, are those on which a model of the earlier ones is calibrated; the
     correction is drawn towards none as if `calibration_weight` deals had shown none. `amount_power`: rows weigh as this
     power of their amount, because a forecast adds up amounts and not deals.
     """
@@ -38,8 +38,8 @@ class WinModelOptions:
     amount_power: float = 0.25
     minimum_periods: int = 4
     minimum_wins: int = 100
-    calibration_periods: int = 2
-    calibration_weight: float = 4_000.0
+    calibration_share: float = 0.4
+    calibration_weight: float = 1_000.0
     seed: int = 0
     silent: SilentOptions = field(default_factory=SilentOptions)
 
@@ -133,7 +133,8 @@ class WinProbability:
         self.silent_ = SilentDeals(self.options.silent).fit(known)
         matrix, won = self._matrix(known, None), known["won"].to_numpy()
         weights = self._weights(known)
-        later = known["period"].isin(self.periods_[-self.options.calibration_periods :]).to_numpy()
+        latest = max(1, round(self.options.calibration_share * len(self.periods_)))
+        later = known["period"].isin(self.periods_[-latest:]).to_numpy()
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
         self.intercept_, self.slope_ = _calibration(
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
