@@ -263,7 +263,8 @@ def _shock(win: WinProbability, evidence: Evidence, options: BookingsOptions) ->
     sums = rows.groupby(["period", "cutoff"])[["won", "p", "spread"]].sum()
     sums = sums[(sums["p"] > 5) & (sums["won"] > 0)]
     reach = sums["spread"] / sums["p"]
-    excess = (np.log(sums["won"] / sums["p"]) ** 2 - sums["spread"] / sums["p"] ** 2) / reach**2
+    missed = pd.Series(np.log(sums["won"] / sums["p"]), index=sums.index)
+    excess = (missed**2 - sums["spread"] / sums["p"] ** 2) / reach**2
     by_period = excess.groupby("period").mean()
     weight = options.shock_periods
     variance = (weight * options.shock_prior**2 + float(by_period.sum())) / (weight + len(by_period))

@@ -14,7 +14,7 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.cutoffs import Cutoff, as_table, periods_before, shifted, week_ends
 from revops_analysis.models.deal_states import deal_states
 from revops_analysis.models.deal_stays import deal_stays
-from revops_analysis.periods import Period, period_containing
+from revops_analysis.periods import period_containing
 from revops_analysis.tables.days import business_day
 
 if TYPE_CHECKING:
@@ -126,10 +126,9 @@ def _grid(snapshot: Snapshot, asked: Sequence[Cutoff], first_day: date | None, l
     """The cutoffs asked for and those of the past, without repetition, in order."""
     found = {(cutoff.day, cutoff.period.label): cutoff for cutoff in asked}
     latest = max((cutoff.period for cutoff in asked), key=lambda period: period.start)
-    past: tuple[Period, ...] = ()
-    if first_day is not None:
-        past = periods_before(latest, snapshot.definitions.fiscal_calendar, first_day, snapshot.as_of)
-    for period in past:
+    if first_day is None:
+        return tuple(found[key] for key in sorted(found))
+    for period in periods_before(latest, snapshot.definitions.fiscal_calendar, first_day, snapshot.as_of):
         offsets = [-lead_days + step for step in (-14, -7, 0, 7, 14)]
         cutoffs = shifted(period, offsets) if lead_days > 1 else week_ends(period)
         found.update({(cutoff.day, cutoff.period.label): cutoff for cutoff in cutoffs if cutoff.day >= first_day})

@@ -35,7 +35,7 @@ class Encoding:
     def codes(self, states: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
         """The place of each row's value among the levels; null for a value that was never seen."""
         places = {value: float(place) for place, value in enumerate(self.levels[name])}
-        return states[name].map(places).to_numpy(dtype="float64")
+        return np.asarray(states[name].map(places), dtype=np.float64)
 
 
 _CATEGORIES = ("type", "segment", "product", "source", "category")
@@ -166,6 +166,7 @@ def _owner(states: pd.DataFrame) -> list[str]:
     return [f"its owner won {won:.0f} of {closed:.0f} deals" if closed else "a new owner" for won, closed in pairs]
 
 
+_STAGE_TEXTS = ("entered its stage that day", "time in stage not known")
 _WORDS = {
     "stage": lambda s: _plain(s, ["stage"], "stage not known"),
     "days_in_stage": lambda s: _counted(s["days_in_stage"], "day in its stage", "days in its stage", *_STAGE_TEXTS),
@@ -182,4 +183,3 @@ _WORDS = {
     "reopened": lambda s: _counted(s["reopenings"], "time reopened", "times reopened", "never reopened", "not known"),
     "time": lambda s: [f"{days} days left" for days in (s["last_day"] - s["cutoff"]).dt.days],
 }
-_STAGE_TEXTS = ("entered its stage that day", "time in stage not known")

@@ -25,7 +25,6 @@ from revops_analysis.models.bookings_model import (
 from revops_analysis.models.cutoffs import Cutoff, week_ends
 from revops_analysis.models.evidence import Evidence, gather_evidence
 from revops_analysis.models.forecast_groups import (
-    CUTS,
     Adjustment,
     GroupDraws,
     booked_deals,
@@ -33,12 +32,11 @@ from revops_analysis.models.forecast_groups import (
     deal_facts,
     group_forecasts,
 )
-from revops_analysis.models.forecaster import QUANTILE_NAMES, QUANTILES, NotPossible, Outlook
+from revops_analysis.models.forecaster import QUANTILE_NAMES, NotPossible, Outlook
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.selection import CHOSEN, Choice, SelectionOptions, apply_choice, choose, with_choice
 from revops_analysis.models.simulated_bookings import Simulated, simulate_bookings
 from revops_analysis.periods import Period, following, parse_period, period_containing
-
 
 if TYPE_CHECKING:
     from revops_analysis.workspace import Workspace
@@ -101,7 +99,7 @@ class BookingsForecast:
 
 
 def forecast_period(workspace: Workspace, period: str | Period | None = None) -> Period:
-    """The period to forecast: the one given, or the quarter that contains the as-of day, or the next once it is over."""
+    """The period to forecast: the one given, or the quarter of the as-of day, or the next once it is over."""
     calendar = workspace.definitions.fiscal_calendar
     if period is None:
         found = period_containing(workspace.as_of, calendar)
@@ -322,6 +320,6 @@ FALLBACK = "crm_weighted"
 
 
 def bookings_target(workspace: Workspace, period: Period) -> float | None:
-    """The company's bookings target of a period from the `targets` table; None without one or when it is not positive."""
+    """The company's bookings target of a period; None without one, or when it is not above zero."""
     found = workspace.metric("target", period=period)["value"].iloc[0]
     return None if pd.isna(found) or found <= 0 else float(found)

@@ -140,8 +140,8 @@ def _daily_rates(evidence: Evidence, days: pd.DatetimeIndex, options: LaterOptio
     ahead = ((days - today).days.to_numpy(dtype="float64") + span / 2) / YEAR
     pace = season[days.month - 1] * np.exp(growth * ahead)
     pace = pace / np.mean(season[recent["created_on"].dt.month - 1]) if len(recent) else pace
-    groups = recent.fillna({"type": "", "segment": ""}).groupby(["type", "segment"], sort=True).size()
-    return {label: count / span * pace for label, count in groups.items()}
+    counts = recent.fillna({"type": "", "segment": ""}).groupby(["type", "segment"], sort=True).size()
+    return {(kind, segment): count / span * pace for (kind, segment), count in zip(counts.index, counts, strict=True)}
 
 
 def _complete(evidence: Evidence) -> pd.DataFrame:

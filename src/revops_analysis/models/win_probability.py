@@ -218,7 +218,7 @@ class StageRates:
         by_stage = cells.groupby("stage")["won"].agg(["sum", "count"])
         self.stages_ = (by_stage["sum"] + self.weight * self.base_) / (by_stage["count"] + self.weight)
         by_cell = cells.groupby(["stage", "part"])["won"].agg(["sum", "count"])
-        prior = by_cell.index.get_level_values("stage").map(self.stages_)
+        prior = self.stages_.reindex(by_cell.index.get_level_values("stage")).to_numpy()
         self.cells_ = (by_cell["sum"] + self.weight * prior) / (by_cell["count"] + self.weight)
         return self
 
@@ -234,7 +234,7 @@ def _part_left(states: pd.DataFrame) -> pd.Series:
     """Which sixth of its period is left, from 0; 6 before the period begins."""
     left = (states["last_day"] - states["cutoff"]).dt.days
     length = (states["last_day"] - states["first_day"]).dt.days + 1
-    return np.minimum(6 * left // length, 6)
+    return (6 * left // length).clip(upper=6)
 
 
 def _calibration(scores: Floats, won: Floats, weight: float) -> tuple[float, float]:
