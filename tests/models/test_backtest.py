@@ -13,11 +13,12 @@ import pytest
 from builders import make_definitions, make_snapshot
 from models.evidence_cases import Learner, Share, make_evidence, quarters, random_deals
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.models import backtest_cache
+from revops_analysis.models import kept_files
 from revops_analysis.models.backtest import FRAME, SKIPPED, BacktestOptions, backtest
-from revops_analysis.models.backtest_cache import BacktestRequest, cached_backtest, model_folder, settings_of
+from revops_analysis.models.backtest_cache import BacktestRequest, cached_backtest
 from revops_analysis.models.cutoffs import week_ends
 from revops_analysis.models.forecaster import QUANTILE_NAMES
+from revops_analysis.models.kept_files import model_folder, settings_of
 from revops_analysis.models.rivals import rivals
 from revops_analysis.project import Project
 
@@ -135,6 +136,7 @@ def test_the_second_time_it_comes_from_a_file(asked):
         {"forecasters": (Share(2.5), Learner())},
         {"forecasters": (Learner(), Share())},
         {"options": BacktestOptions((1, 4), workers=1)},
+        {"options": BacktestOptions(workers=1, lead_days=30)},
         {"snapshot": make_snapshot({"opportunities": []}, as_of=date(2026, 9, 29))},
         {"snapshot": make_snapshot({"opportunities": []}, definitions=make_definitions(version="other"))},
     ],
@@ -147,7 +149,7 @@ def test_another_question_is_another_file(asked, changes):
 
 def test_other_source_text_is_another_file(asked, monkeypatch):
     asked()
-    monkeypatch.setattr(backtest_cache, "_code_hash", lambda: "0")
+    monkeypatch.setattr(kept_files, "code_hash", lambda: "0")
     asked()
     assert len(asked.made) == 2
 

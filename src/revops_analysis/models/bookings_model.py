@@ -105,9 +105,10 @@ class BookingsModel:
     name: str = "deal_model"
     title: str = "Deal model"
 
-    def fit(self, evidence: Evidence) -> FittedBookingsModel:
-        """Learn from the periods that are over."""
-        win = WinProbability(self.options.win).fit(evidence.states)
+    def fit(self, evidence: Evidence, win: WinProbability | None = None) -> FittedBookingsModel:
+        """Learn from the periods that are over; `win` is the win probability where it was learned before."""
+        if win is None:
+            win = WinProbability(self.options.win).fit(evidence.states)
         return FittedBookingsModel(self, win, AmountsKept.learn(evidence), _shock(win, evidence, self.options))
 
     def forecast(self, evidence: Evidence, cutoff: Cutoff) -> Outlook | NotPossible:

@@ -33,6 +33,7 @@ from revops_analysis.models.forecast_groups import (
     group_forecasts,
 )
 from revops_analysis.models.forecaster import QUANTILE_NAMES, NotPossible, Outlook
+from revops_analysis.models.model_store import kept_win_model
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.selection import CHOSEN, Choice, SelectionOptions, apply_choice, choose, with_choice
 from revops_analysis.models.simulated_bookings import Simulated, simulate_bookings
@@ -130,7 +131,8 @@ def forecast_bookings(
     evidence = gather_evidence(workspace, asked_cutoffs(cutoff), lead_days=lead_days(cutoff))
     methods = (BookingsModel(options.model), *rivals(workspace.definitions))
     tested = _tested(workspace, (evidence, cutoff), methods, options, progress)
-    fitted = BookingsModel(options.model).fit(evidence)
+    win = kept_win_model(workspace, workspace.project, evidence, options.model.win)
+    fitted = BookingsModel(options.model).fit(evidence, win)
     expected = fitted.expect(evidence, cutoff)
     outlooks = _outlooks(evidence, cutoff, methods, fitted)
     choice = choose(tested.frame, options.selection)
@@ -182,14 +184,18 @@ def _tested(
 ) -> Backtest:
     """The back-test of the latest past periods, at the weeks of the options or, ahead of a period, at the same lead."""
     evidence, cutoff = asked
+    lead = lead_days(cutoff)
+    how = replace(options.backtest, lead_days=lead) if lead > 1 else options.backtest
+    request = BacktestRequest(scored_periods(evidence, options), methods, how)
+    return cached_backtest(workspace, workspace.project, request, evidence=lambda: evidence, progress=progress)
+
+
+def scored_periods(evidence: Evidence, options: ForecastOptions) -> tuple[Period, ...]:
+    """The past periods that are forecast again: the latest, those left out that only serve to learn from."""
     past = evidence.past.drop_duplicates("period").sort_values("first_day", kind="stable")
     scored = past.iloc[options.training_periods :].tail(options.scored_periods)
     days = zip(scored["period"], scored["first_day"].dt.date, scored["last_day"].dt.date, strict=True)
-    periods = tuple(Period(label, first, last) for label, first, last in days)
-    lead = lead_days(cutoff)
-    how = replace(options.backtest, lead_days=lead) if lead > 1 else options.backtest
-    request = BacktestRequest(periods, methods, how)
-    return cached_backtest(workspace, workspace.project, request, evidence=lambda: evidence, progress=progress)
+    return tuple(Period(label, first, last) for label, first, last in days)
 
 
 def _outlooks(

@@ -76,18 +76,24 @@ def neutralise(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def to_csv(frame: pd.DataFrame, units: Mapping[str, str] | None = None) -> str:
+def to_csv(frame: pd.DataFrame, units: Mapping[str, str | Sequence[str]] | None = None) -> str:
     """The frame as CSV text: numbers stay numbers, texts cannot become formulas, missing is an empty field.
 
-    Money has two decimals, other fractions at most six. Order and columns are the frame's own: see `order_by_key`.
+    `units` says the unit of a column, or those of its rows. Money has two decimals, other fractions at most six.
+    Order and columns are the frame's own: see `order_by_key`.
     """
     units = units or {}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")  # RFC 4180; with both, both are quoted inside a text
     writer.writerow([neutralise(str(name)) for name in frame.columns])
-    columns = [[_field(value, units.get(str(name), "")) for value in frame[name]] for name in frame.columns]
+    columns = [_fields(frame[name], units.get(str(name), "")) for name in frame.columns]
     writer.writerows(zip(*columns, strict=True))
     return buffer.getvalue()
+
+
+def _fields(column: pd.Series, unit: str | Sequence[str]) -> list[str]:
+    by_row = [unit] * len(column) if isinstance(unit, str) else unit
+    return [_field(value, row_unit) for value, row_unit in zip(column, by_row, strict=True)]
 
 
 def _field(value: Any, unit: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.models.forecaster import QUANTILE_NAMES
 from revops_analysis.reporting.exports import plain_number
 from revops_analysis.reporting.formats import is_missing, is_number, with_unit
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "revops.key_figures/1"
-_COLUMNS = ("metric", "value", "unit", "low", "high", "n", "reason")
+_COLUMNS = ("metric", "value", "unit", "low", "high", "n", "reason", *QUANTILE_NAMES)
 _MONEY = ("currency", "currency_per_day")
 _DECIMALS = {"rate": 6, "count": 0}
 
@@ -29,7 +30,7 @@ class KeyFigure:
     """One published number: `value` in `unit`, its interval where it has one, the `n` it rests on.
 
     `value` None means that it cannot be known, and `reason` says why; it is never a stand-in for zero. `title` is for
-    pages only.
+    pages only. A forecast has `quantiles` at `QUANTILE_NAMES`, null where none is stated, and its value is the mean.
     """
 
     metric: str
@@ -41,6 +42,7 @@ class KeyFigure:
     n: int | None = None
     reason: str | None = None
     title: str = ""
+    quantiles: tuple[Any, ...] = ()
 
     @property
     def shown_name(self) -> str:
@@ -49,7 +51,7 @@ class KeyFigure:
         return self.title or words[:1].upper() + words[1:]
 
     def as_json(self) -> dict[str, Any]:
-        """The row as the JSON schema has it."""
+        """The row as the JSON schema has it; forecasts have their mean and quantiles too."""
         return {
             "metric": self.metric,
             "dims": dict(self.dims),
@@ -59,7 +61,14 @@ class KeyFigure:
             "high": publish(self.high, self.unit),
             "n": self.n,
             "reason": self.reason,
+            **self._distribution(),
         }
+
+    def _distribution(self) -> dict[str, Any]:
+        if not self.quantiles:
+            return {}
+        stated = dict(zip(QUANTILE_NAMES, self.quantiles, strict=True))
+        return {name: publish(value, self.unit) for name, value in {"mean": self.value, **stated}.items()}
 
     def as_text(self, currency: str) -> str:
         """The row as one stable line, for the notebook's last cell and its comparison."""
@@ -145,15 +154,38 @@ def dump_json(document: Mapping[str, Any]) -> str:
 def collect_rows(figures: Any, period: str = "") -> tuple[KeyFigure, ...]:
     """Rows from what metrics return: a result with a `frame`, a tidy frame, a row, or a sequence of those.
 
-    A tidy frame has the columns metric, value, unit and, where known, low, high, n, reason; every other column is a
-    dimension. `period` is one too, unless it is the document's own. Rows keep the metrics' order of appearance and
-    are ordered by their dimensions within a metric.
+    A tidy frame has the columns metric, value, unit and, where known, low, high, n, reason and a forecast's quantiles
+    by name; every other column is a dimension. `period` is one too, unless it is the document's own. Rows keep the
+    metrics' order of appearance and are ordered by their dimensions within a metric.
 
     Raises ConfigurationError when a frame lacks metric, value or unit, or a missing value comes without a reason.
     """
     rows = tuple(_rows(figures, period))
     order = {metric: index for index, metric in reversed(list(enumerate(row.metric for row in rows)))}
     return tuple(sorted(rows, key=lambda row: (order[row.metric], [(name, text or "") for name, text in row.dims])))
+
+
+def rows_frame(rows: Sequence[KeyFigure]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Rows as one frame, and the units of its number columns by row, as CSV takes them.
+
+    Columns: metric, every dimension in order of appearance, value, unit, low, high, the quantiles if a row has any, n,
+    reason.
+    """
+    import pandas as pd
+
+    dims = list(dict.fromkeys(name for row in rows for name, _ in row.dims))
+    names = list(QUANTILE_NAMES) if any(row.quantiles for row in rows) else []
+    records = [
+        {
+            **dict(row.dims),
+            **{name: getattr(row, name) for name in ("metric", "value", "unit", "low", "high", "n", "reason")},
+            **dict(zip(names, row.quantiles, strict=False)),
+        }
+        for row in rows
+    ]
+    columns = ["metric", *dims, "value", "unit", "low", "high", *names, "n", "reason"]
+    frame = pd.DataFrame(records, columns=columns, dtype=object)
+    return frame, {name: [row.unit for row in rows] for name in ("value", "low", "high", *names)}
 
 
 def _rows(figures: Any, period: str) -> Iterable[KeyFigure]:
@@ -210,7 +242,15 @@ def _row(record: dict[str, Any], dims: Sequence[str], period: str) -> KeyFigure:
         high=None if is_missing(record.get("high")) else record.get("high"),
         n=None if is_missing(record.get("n")) else int(record["n"]),
         reason=reason,
+        quantiles=_quantiles(record),
     )
+
+
+def _quantiles(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The quantiles of a forecast; none where the record is of something else."""
+    if not any(name in record for name in QUANTILE_NAMES):
+        return ()
+    return tuple(None if is_missing(record.get(name)) else record[name] for name in QUANTILE_NAMES)
 
 
 def _text(value: Any) -> str | None:

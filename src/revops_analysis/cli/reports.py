@@ -1,0 +1,48 @@
+"""`revops report`: a report rendered to its folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from revops_analysis.cli.options import AsOf, Period, SourceOption, day
+from revops_analysis.cli.printing import progress, shown
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: revops report quarterly --source sample --as-of 2026-09-30")
+def report(  # noqa: PLR0913 - one argument an option of the command
+    name: Annotated[str, typer.Argument(help="Name of a report in params/reports.")],
+    *,
+    source: SourceOption,
+    as_of: AsOf,
+    period: Period = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the reports; by default reports/.")] = None,
+    allow_invalid: Annotated[
+        bool, typer.Option("--allow-invalid", help="Publish refused data all the same, marked in red on every page.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Chapters at a time; 0: one a core.")] = 0,
+    load_first: Annotated[bool, typer.Option("--load", help="Load the source first.")] = False,
+) -> None:
+    """Render a report and print the path of its first page; the same inputs use the same folder again.
+
+    The period is by default the fiscal quarter that contains the day.
+    """
+    from revops_analysis.project import find_project
+    from revops_analysis.reporting.preparation import RunRequest
+    from revops_analysis.reporting.run import run_report
+
+    project = find_project()
+    reports = (out or project.reports).resolve()
+    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first)
+    with progress() as told:
+        result = run_report(request, project, told)
+    for chapter, error in result.failed.items():
+        print(f"The chapter {chapter} failed: {error}", file=sys.stderr)
+    print(shown(result.page))
+    if result.failed:
+        raise typer.Exit(4)
