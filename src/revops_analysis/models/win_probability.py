@@ -71,7 +71,11 @@ class WinProbability:
         """The probability of each row, between 0 and 1; an empty frame gives an empty array."""
         if self.basis_ != "model" or states.empty:
             return self.rates_.predict_proba(states)
-        return _expit(self._log_odds(feature_matrix(states, self.encoding_)))
+        return self.predict_features(feature_matrix(states, self.encoding_))
+
+    def predict_features(self, matrix: pd.DataFrame) -> Floats:
+        """The probability of each row of a `feature_matrix`; of a fitted model only: stage rates read no features."""
+        return _expit(self._log_odds(matrix))
 
     def reasons(self, states: pd.DataFrame, top: int = 3) -> pd.DataFrame:
         """What moves each deal's probability most, against a typical open deal of the same stage.
@@ -137,6 +141,8 @@ class WinProbability:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         options = self.options
+        # The library cannot bin a column of which nothing is known, as in a source without activities.
+        matrix = matrix.fillna(dict.fromkeys(matrix.columns[matrix.isna().all()], 0.0))
         model = HistGradientBoostingClassifier(
             learning_rate=options.learning_rate,
             max_iter=options.trees,
