@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from matplotlib.figure import Figure
 
 from plots.forecasts import QUANTILES, make_forecast
 from plots.test_pipeline import assert_nothing_cut_off, labels, written
+from revops_analysis.models.forecast_changes import LINES, ForecastChanges
 from revops_analysis.models.forecaster import QUANTILE_NAMES
 from revops_analysis.plots import forecast as draw
 from revops_analysis.plots import forecast_accuracy as draw_accuracy
@@ -71,7 +74,7 @@ def test_a_fan_without_target_or_range_says_so() -> None:
     assert written(draw.plot_fan(fan().head(0), make_forecast())) == ["2026-Q4 has not been forecast on any day."]
 
 
-@pytest.mark.parametrize(("target", "words"), [(5000.0, "under 1%"), (10.0, "over 99%"), (1000.0, "50%")])
+@pytest.mark.parametrize(("target", "words"), [(5000.0, "under 1%"), (10.0, "over 99%"), (1000.0, "49%")])
 def test_a_chance_is_never_nothing_or_certain(target: float, words: str) -> None:
     assert draw.fan_title(fan(), make_forecast(target=target)).endswith(f"is {words}")
 
@@ -114,38 +117,43 @@ def test_a_forecast_by_rule_has_no_groups() -> None:
     assert written(draw.plot_groups(bare, "region")) == ["The forecast cannot be told apart by region."]
 
 
-def changes(*steps: tuple[str, float], before: float = 1000.0) -> pd.DataFrame:
-    after = before + sum(value for _, value in steps)
-    rows = [("before", "Forecast a week ago", before), *((title, title, value) for title, value in steps)]
-    frame = pd.DataFrame([*rows, ("after", "Forecast now", after)], columns=["line", "title", "change"])
-    return frame.assign(n=1)
+def changes(before: float | None = 1000.0, reason: str | None = None, **steps: float) -> ForecastChanges:
+    after = (before or 0.0) + sum(steps.values())
+    rows = [(line, LINES[line], value, 1) for line, value in steps.items()]
+    lines = pd.DataFrame(rows, columns=["line", "title", "change", "n"])
+    return ForecastChanges(dt.date(2026, 10, 24), before, after, lines, pd.DataFrame(), reason)
 
 
 def test_changes_lead_from_the_forecast_before_to_the_one_after() -> None:
-    figure = draw.plot_changes(changes(("Deals won", 60), ("Deals lost", -500), ("Nothing", 0)), "USD", "2026-10-24")
+    figure = draw.plot_changes(changes(won=60, lost=-500, amount=0), "USD")
     bars = figure.axes[0].patches
-    assert labels(figure) == ["Forecast a week\nago", "Deals won", "Deals lost", "Forecast now"]
+    assert labels(figure) == ["2026-10-24", "Won", "Lost or moved out", "Now"]
     assert bars[2].get_x() == pytest.approx(560)
     assert bars[2].get_width() == pytest.approx(500)
     assert [to_hex(bar.get_facecolor()).upper() for bar in bars] == [TOTAL, GAIN, LOSS, TOTAL]
     assert written(figure) == ["1K", "+60", "−500", "560"]
-    assert said(figure) == "The forecast fell by USD 440 since 2026-10-24: deals lost −500, deals won +60"
+    assert said(figure) == "The forecast fell by USD 440 since 2026-10-24: lost or moved out −500, won +60"
     assert figure.axes[0].get_xlim()[0] == 0
     assert_nothing_cut_off(figure)
 
 
 def test_small_changes_are_drawn_on_an_axis_that_says_where_it_starts() -> None:
-    figure = draw.plot_changes(changes(("Deals won", 6), ("Deals lost", -5)), "USD", "2026-10-24")
+    figure = draw.plot_changes(changes(won=6, lost=-5), "USD")
     assert figure.axes[0].get_xlim()[0] > 900
     assert "does not start at zero" in figure.axes[0].get_xlabel()
     assert_nothing_cut_off(figure)
 
 
 def test_a_forecast_that_did_not_move_says_so() -> None:
-    still = changes(("Deals won", 0))
-    assert draw.changes_title(still, "USD", "2026-10-24") == "The forecast did not move since 2026-10-24"
-    draw.plot_changes(still, "USD", "2026-10-24")
-    draw.plot_changes(changes(("Deals won", 0), before=0.0), "USD", "2026-10-24")
+    still = changes(won=0)
+    assert draw.changes_title(still, "USD") == "The forecast did not move since 2026-10-24"
+    draw.plot_changes(still, "USD")
+    draw.plot_changes(changes(before=0.0), "USD")
+
+
+def test_a_forecast_that_cannot_be_compared_says_why() -> None:
+    figure = draw.plot_changes(changes(before=None, reason="The data has nothing for that day."), "USD")
+    assert written(figure) == ["The data has nothing for that day."]
 
 
 def past(count: int = 6) -> pd.DataFrame:
@@ -155,16 +163,16 @@ def past(count: int = 6) -> pd.DataFrame:
 
 
 def test_past_forecasts_stand_beside_what_was_booked() -> None:
-    figure = draw_accuracy.plot_past(past(), "USD")
+    figure = draw_accuracy.plot_past(pd.concat([past(), past().assign(week=10, mean=0.0)]), "USD", 5)
     axes = figure.axes[0]
     assert len(axes.patches) == 18
     assert axes.get_ylabel() == "Bookings (USD)"
-    assert [tick.get_text() for tick in axes.get_xticklabels()][0] == "2025\nQ1"
+    assert axes.get_xticklabels()[0].get_text() == "2025\nQ1"
     assert said(figure) == (
         "Forecasts made at the end of week 4 were 16.9% off; in 2 of 6 periods bookings fell within the 80% range"
     )
     assert_nothing_cut_off(figure)
-    assert "too short" in written(draw_accuracy.plot_past(past().head(0), "USD"))[0]
+    assert "too short" in written(draw_accuracy.plot_past(past().head(0), "USD", 5))[0]
 
 
 def accuracy() -> pd.DataFrame:
@@ -177,8 +185,12 @@ def accuracy() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def overall(best: str | None) -> pd.DataFrame:
+    return pd.DataFrame({"method": ["chosen"], "rival": [best]})
+
+
 def test_accuracy_highlights_ours_and_the_best_rival() -> None:
-    figure = draw_accuracy.plot_accuracy(accuracy(), "stage_weighted")
+    figure = draw_accuracy.plot_accuracy(accuracy(), overall("stage_weighted"))
     colours = [line.get_color() for line in figure.axes[0].lines]
     assert colours[-1] == BLUE
     assert colours[-2] == ORANGE
@@ -193,9 +205,9 @@ def test_accuracy_highlights_ours_and_the_best_rival() -> None:
 
 def test_accuracy_without_rivals_or_without_a_past_is_still_a_figure() -> None:
     alone = accuracy()[lambda frame: frame["method"] == "chosen"]
-    assert legend(draw_accuracy.plot_accuracy(alone, None)) == ["our forecast"]
-    assert "not known" in written(draw_accuracy.plot_accuracy(accuracy().head(0), None))[0]
-    assert_nothing_cut_off(draw_accuracy.plot_accuracy(alone[alone["week"] == 1], None))
+    assert legend(draw_accuracy.plot_accuracy(alone, overall(None))) == ["our forecast"]
+    assert "not known" in written(draw_accuracy.plot_accuracy(accuracy().head(0), overall(None)))[0]
+    assert_nothing_cut_off(draw_accuracy.plot_accuracy(alone[alone["week"] == 1], overall(None)))
 
 
 def coverage(*shares: float) -> pd.DataFrame:

@@ -40,10 +40,11 @@ def forecast_below_target(question: Question) -> Answer:
     made = _forecast(question)
     if isinstance(made, NotAssessed):
         return made
-    period, target, chance = made.cutoff.period, made.target, made.chance
+    period, target = made.cutoff.period, made.target
     if target is None:
         return NotAssessed(f"no bookings target is set for {period.label}")
-    if chance is None or not len(made.draws):
+    chance = made.chance if len(made.draws) else None
+    if chance is None:
         return NotAssessed(f"the forecast of {period.label} has no range, and so no chance to reach the target")
     gap = target - made.mean
     if gap <= 0 or chance >= EVEN_CHANCE:

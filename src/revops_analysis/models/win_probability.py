@@ -141,8 +141,6 @@ class WinProbability:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         options = self.options
-        # The library cannot bin a column of which nothing is known, as in a source without activities.
-        matrix = matrix.fillna(dict.fromkeys(matrix.columns[matrix.isna().all()], 0.0))
         model = HistGradientBoostingClassifier(
             learning_rate=options.learning_rate,
             max_iter=options.trees,
@@ -153,7 +151,9 @@ class WinProbability:
             early_stopping=False,
             random_state=options.seed,
         )
-        return model.fit(matrix.to_numpy(), won, sample_weight=weights)
+        # A feature without any value cannot be binned; as a constant it is never split on.
+        nothing = {name: 0.0 for name in matrix.columns if matrix[name].isna().all()}
+        return model.fit(matrix.fillna(nothing).to_numpy(), won, sample_weight=weights)
 
     def _log_odds(self, matrix: pd.DataFrame) -> Floats:
         return self.intercept_ + self.slope_ * self.model_.decision_function(matrix.to_numpy())

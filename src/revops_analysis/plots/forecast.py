@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from revops_analysis.models.forecast import BookingsForecast
+from revops_analysis.models.forecast_changes import ForecastChanges
 from revops_analysis.models.forecast_groups import NOT_CREATED, OTHER
 from revops_analysis.plots.style import (
     BLUE,
@@ -55,7 +56,7 @@ COMPONENT_WORDS = {
 
 _TARGET = VERMILION
 _CUT_WORDS = {"segment": "segment", "type": "type", "region": "region", "team": "team", "owner": "seller"}
-_GROUPS_SHOWN = 14
+_GROUPS_SHOWN = 10
 
 
 @figure
@@ -172,7 +173,7 @@ def plot_components(forecast: BookingsForecast) -> Figure:
         )
         places[-1] = max(places[-1], high)
     for row, (place, value) in enumerate(zip(places, [*values, forecast.mean], strict=True)):
-        axes.annotate(short_number(value), (place, row), xytext=(5, 0), textcoords="offset points", va="center")
+        _amount(axes, (place, row), short_number(value))
     names_axis(axes, [*(COMPONENT_WORDS[name] for name in parts["component"]), "Forecast"])
     axes.set_xlim(min(0.0, float(starts.min())), max(*places, forecast.target or 0.0) * 1.16)
     _target_line(axes, forecast.target)
@@ -225,7 +226,7 @@ _SENTENCES = {
 def plot_groups(forecast: BookingsForecast, cut: str) -> Figure:
     """Draw the forecast of each group of a cut as a dot with its 80% range, and what is booked as a bar.
 
-    `cut`: segment, type, region, team or owner; of more than 14 groups the largest are shown.
+    `cut`: segment, type, region, team or owner; of more than ten groups the largest are shown.
     """
     frame = _largest(forecast, cut)
     if frame.empty:
@@ -243,8 +244,9 @@ def plot_groups(forecast: BookingsForecast, cut: str) -> Figure:
     money_axis(axes, "x", forecast.currency, f"Bookings of {forecast.cutoff.period.label}")
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=BLUE, marker="o", markersize=7, linewidth=7, alpha=0.6, label="forecast, 80% range"),
-        Patch(color=GREEN, label="booked"),
     ]
+    if frame["booked"].any():
+        handles.append(Patch(color=GREEN, label="booked"))
     made.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)
     titled(made, groups_title(forecast, cut))
     return made
@@ -271,51 +273,66 @@ def groups_title(forecast: BookingsForecast, cut: str) -> str:
     if named.empty or forecast.mean <= 0:
         return f"The forecast cannot be told apart by {word}."
     first = named.iloc[0]
-    begin = f"{shown(first['group'])} brings {percent(first['mean'] / forecast.mean)} of the forecast"
+    name = shown(first["group"])
+    begin = f"{name[:1].upper()}{name[1:]} brings {percent(first['mean'] / forecast.mean)} of the forecast"
     sized = named[(named["mean"] > 0) & named["p10"].notna()]
     widths = (sized["p90"] - sized["p10"]) / sized["mean"]
     if len(sized) < 2:
         return begin
     widest = sized.loc[widths.idxmax()]
-    return (
-        f"{begin}; {shown(widest['group'])} is the least certain {word}, "
-        f"{short_number(widest['p10'])} to {short_number(widest['p90'])}"
-    )
+    span = f"{short_number(widest['p10'])} to {short_number(widest['p90'])}"
+    if widest["group"] == first["group"]:
+        return f"{begin} and is the least certain {word}, {span}"
+    return f"{begin}; {shown(widest['group'])} is the least certain {word}, {span}"
 
 
 @figure
-def plot_changes(lines: pd.DataFrame, currency: str, since: str) -> Figure:
-    """Draw what changed the forecast as steps from before to after.
-
-    `lines`: [line, title, change, n], the first and the last hold the forecast before and after; lines without a change
-    are left out. `since`: the earlier day.
-    """
-    ends = np.zeros(len(lines), dtype=bool)
-    ends[[0, -1]] = True
-    kept = lines[ends | (lines["change"] != 0).to_numpy()]
-    is_end = np.zeros(len(kept), dtype=bool)
+def plot_changes(changes: ForecastChanges, currency: str) -> Figure:
+    """Draw what changed the forecast in a week as steps from before to after; lines without a change are left out."""
+    if changes.before is None:
+        return empty(changes_title(changes, currency))
+    moved = changes.lines[changes.lines["change"] != 0]
+    values = np.array([changes.before, *moved["change"], changes.after], dtype=float)
+    is_end = np.zeros(len(values), dtype=bool)
     is_end[[0, -1]] = True
-    values = kept["change"].to_numpy(dtype=float)
     stops = np.where(is_end, values, np.cumsum(values))
     starts = np.where(is_end, 0.0, stops - values)
-    colours = np.select([is_end, values >= 0], [TOTAL, GAIN], LOSS)
-    made, axes = new_figure(height=0.44 * len(kept) + 1.8)
-    rows = np.arange(len(kept))
     low, high = np.minimum(starts, stops), np.maximum(starts, stops)
-    # Changes are small beside the forecast: the axis starts near the lowest step, and the ends are drawn as marks.
     floor = _floor(low[~is_end], values[is_end])
+    made, axes = new_figure(height=0.46 * len(values) + 1.8)
+    rows = np.arange(len(values))
+    colours = np.select([is_end, values >= 0], [TOTAL, GAIN], LOSS)
     axes.barh(rows, high - np.maximum(low, floor), left=np.maximum(low, floor), color=list(colours), height=0.66)
     for row, value in enumerate(values):
         sign = "+" if value > 0 and not is_end[row] else ""
-        axes.annotate(
-            f"{sign}{short_number(value)}", (high[row], row), xytext=(5, 0), textcoords="offset points", va="center"
-        )
-    names_axis(axes, [_wrapped(name) for name in kept["title"]])
-    axes.set_xlim(floor, floor + (float(high.max()) - floor) * 1.2 or 1.0)
-    label = "Forecast" if floor == 0 else "Forecast; the axis does not start at zero"
-    money_axis(axes, "x", currency, label)
-    titled(made, changes_title(lines, currency, since))
+        _amount(axes, (high[row], row), f"{sign}{short_number(value)}")
+    titles = [_LINE_WORDS.get(str(line), str(title)) for line, title in zip(moved["line"], moved["title"], strict=True)]
+    names_axis(axes, [changes.since.isoformat(), *map(_wrapped, titles), "Now"])
+    axes.set_xlim(floor, floor + ((float(high.max()) - floor) * 1.2 or 1.0))
+    money_axis(axes, "x", currency, "Forecast" if floor == 0 else "Forecast; the axis does not start at zero")
+    axes.locator_params(axis="x", nbins=5)
+    titled(made, changes_title(changes, currency))
     return made
+
+
+_LINE_WORDS = {
+    "won": "Won",
+    "created": "Created",
+    "lost": "Lost or moved out",
+    "amount": "Amounts",
+    "probability": "Probabilities",
+    "booked": "Booked deals changed",
+    "later": "Not yet created",
+    "other": "Reopened, restated",
+    "selection": "Weight of the rule",
+}
+"""Lines of a change, short enough for an axis."""
+
+
+def _amount(axes: Axes, place: tuple[float, int], text: str) -> None:
+    """An amount right of its bar, readable where it crosses the line of the target."""
+    box = {"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+    axes.annotate(text, place, xytext=(6, 0), textcoords="offset points", va="center", bbox=box)
 
 
 def _floor(steps: np.ndarray, ends: np.ndarray) -> float:
@@ -325,19 +342,20 @@ def _floor(steps: np.ndarray, ends: np.ndarray) -> float:
     return 0.0 if lowest <= 0 or span >= 0.25 * lowest else max(0.0, lowest - 1.2 * span)
 
 
-def changes_title(lines: pd.DataFrame, currency: str, since: str) -> str:
-    """By how much the forecast moved, and which two lines did most to it."""
-    before, after = float(lines["change"].iloc[0]), float(lines["change"].iloc[-1])
-    moved = lines.iloc[1:-1]
-    moved = moved[moved["change"] != 0]
+def changes_title(changes: ForecastChanges, currency: str) -> str:
+    """By how much the forecast moved in a week, and which two lines did most to it."""
+    if changes.before is None:
+        return changes.reason or "The forecast cannot be compared with that of a week ago."
+    since = changes.since.isoformat()
+    moved = changes.lines[changes.lines["change"] != 0]
     if moved.empty:
         return f"The forecast did not move since {since}"
-    change = after - before
+    change = changes.after - changes.before
     word = "rose" if change > 0 else "fell" if change < 0 else "is unchanged"
     by = f" by {Money(currency).short(abs(change))}" if change else ""
     largest = moved.loc[moved["change"].abs().sort_values(ascending=False, kind="stable").index].head(2)
     parts = [
-        f"{str(title)[:1].lower()}{str(title)[1:]} {'+' if value > 0 else ''}{short_number(value)}"
-        for title, value in zip(largest["title"], largest["change"], strict=True)
+        f"{_LINE_WORDS.get(str(line), str(title)).lower()} {'+' if value > 0 else ''}{short_number(value)}"
+        for line, title, value in zip(largest["line"], largest["title"], largest["change"], strict=True)
     ]
     return f"The forecast {word}{by} since {since}: {', '.join(parts)}"

@@ -26,19 +26,18 @@ from revops_analysis.plots.style import (
 )
 
 _OTHERS = "#B6BCC6"
-_FEW = 2
 
 
 @figure
-def plot_past(past: pd.DataFrame, currency: str) -> Figure:
+def plot_past(past: pd.DataFrame, currency: str, week: int) -> Figure:
     """Draw, for each past period, what was forecast with its 50, 80 and 95% range and what was booked.
 
-    `past`: a row a period, oldest first: period, week (at whose end it was forecast), mean, the quantiles by name,
-    outcome.
+    `past`: a row a period and week, oldest first: period, week (at whose end it was forecast), mean, the quantiles by
+    name, outcome. Of the weeks that nearest to `week` is drawn.
     """
-    known = past[past["mean"].notna() & past["outcome"].notna()]
+    known = _at(past, week)
     if known.empty:
-        return empty(past_title(past, currency))
+        return empty(past_title(past, currency, week))
     made, axes = new_figure(height=4.4)
     places = np.arange(len(known))
     for low, high, _, tint in BANDS:
@@ -56,8 +55,15 @@ def plot_past(past: pd.DataFrame, currency: str) -> Figure:
         *(Patch(color=tint, label=f"{name} range") for _, _, name, tint in reversed(BANDS)),
     ]
     made.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False)
-    titled(made, past_title(past, currency))
+    titled(made, past_title(past, currency, week))
     return made
+
+
+def _at(past: pd.DataFrame, week: int) -> pd.DataFrame:
+    """The rows with an outcome of the week nearest to the one asked for; of two as near, the earlier."""
+    known = past[past["mean"].notna() & past["outcome"].notna()]
+    weeks = sorted(known["week"].unique(), key=lambda other: (abs(other - week), other))
+    return known[known["week"] == weeks[0]] if weeks else known
 
 
 def _broken(label: str) -> str:
@@ -65,15 +71,15 @@ def _broken(label: str) -> str:
     return "\n".join(str(label).rsplit("-", 1))
 
 
-def past_title(past: pd.DataFrame, currency: str) -> str:
-    """How far off the forecasts were on average, and how often the 80% range held."""
-    known = past[past["mean"].notna() & past["outcome"].notna()]
+def past_title(past: pd.DataFrame, currency: str, week: int) -> str:
+    """How far off the forecasts of that week were on average, and how often the 80% range held."""
+    known = _at(past, week)
     if known.empty:
         return "No period that is over has been forecast again: the history is too short."
     miss = (known["mean"] - known["outcome"]).abs().sum()
     real = known["outcome"].abs().sum()
-    weeks = known["week"].unique()
-    when = f"made at the end of week {weeks[0]}" if len(weeks) == 1 else "made in past periods"
+    at = int(known["week"].iloc[0])
+    when = f"made at the end of week {at}" if at else "made on the eve of the period"
     off = f"were {percent(miss / real, 1)} off" if real else f"were {Money(currency).short(miss)} off"
     stated = known[known["p10"].notna() & known["p90"].notna()]
     if stated.empty:
@@ -83,18 +89,19 @@ def past_title(past: pd.DataFrame, currency: str) -> str:
 
 
 @figure
-def plot_accuracy(accuracy: pd.DataFrame, best: str | None) -> Figure:
+def plot_accuracy(accuracy: pd.DataFrame, overall: pd.DataFrame) -> Figure:
     """Draw the error of each method by week of the period: ours and the best rival in colour, others in grey.
 
-    `accuracy`: [method, title, week, wape, n]; ours is the method `chosen`. `best`: the rival that is best on average.
+    `accuracy`: [method, title, week, wape]; ours is the method `chosen`. `overall`: [method, rival], whose row of ours
+    names the rival that is best on average.
     """
-    known = accuracy[accuracy["wape"].notna()]
+    known, best = accuracy[accuracy["wape"].notna()], _best(overall)
     if known.empty or CHOSEN not in set(known["method"]):
-        return empty(accuracy_title(accuracy, best))
+        return empty(accuracy_title(accuracy, overall))
     made, axes = new_figure(height=4.2)
     weeks = sorted(known["week"].unique())
     places = {week: place for place, week in enumerate(weeks)}
-    for method in [*(set(known["method"]) - {CHOSEN, best}), best, CHOSEN]:
+    for method in [*sorted(set(known["method"]) - {CHOSEN, best}), best, CHOSEN]:
         rows = known[known["method"] == method].sort_values("week")
         if rows.empty:
             continue
@@ -103,18 +110,26 @@ def plot_accuracy(accuracy: pd.DataFrame, best: str | None) -> Figure:
     axes.set_xticks(list(places.values()), [str(week) for week in weeks])
     axes.set_xlim(-0.25, len(weeks) - 0.75 + 0.0 if len(weeks) > 1 else 0.5)
     axes.set_xlabel("Forecast at the end of week")
-    top = float(known.loc[known["method"].isin([CHOSEN, best]), "wape"].max())
-    axes.set_ylim(0, max(top * 1.3, min(float(known["wape"].max()) * 1.05, top * 3)))
-    percent_axis(axes, "y", "Error: Σ|forecast − booked| ÷ Σ booked")
+    top = float(known.loc[known["method"].isin([CHOSEN, best]), "wape"].max()) or 0.01
+    axes.set_ylim(0, min(max(float(known["wape"].max()), top) * 1.05, top * 3))
+    percent_axis(axes, "y", "Error, share of bookings")
     only_grid(axes, "y")
     handles = [Line2D([], [], color=BLUE, linewidth=2.6, marker="o", label="our forecast")]
     if best is not None:
         handles.append(Line2D([], [], color=ORANGE, linewidth=2.2, marker="s", label=_name(known, best)))
-    if set(known["method"]) - {CHOSEN, best}:
-        handles.append(Line2D([], [], color=_OTHERS, linewidth=1.3, marker=".", label="other methods"))
+    others = known[~known["method"].isin([CHOSEN, best])]
+    if len(others):
+        above = "; some lie above" if others["wape"].max() > axes.get_ylim()[1] else ""
+        handles.append(Line2D([], [], color=_OTHERS, linewidth=1.3, marker=".", label=f"other methods{above}"))
     made.legend(handles=handles, loc="outside lower left", ncols=1, frameon=False)
-    titled(made, accuracy_title(accuracy, best))
+    titled(made, accuracy_title(accuracy, overall))
     return made
+
+
+def _best(overall: pd.DataFrame) -> str | None:
+    """The rival that is best on average; None without one."""
+    named = overall.loc[overall["method"] == CHOSEN, "rival"].dropna()
+    return None if named.empty else str(named.iloc[0])
 
 
 def _looks(method: str, best: str | None) -> tuple[str, float, str]:
@@ -128,8 +143,9 @@ def _name(accuracy: pd.DataFrame, method: str) -> str:
     return f"best rival: {title[:1].lower()}{title[1:]}"
 
 
-def accuracy_title(accuracy: pd.DataFrame, best: str | None) -> str:
+def accuracy_title(accuracy: pd.DataFrame, overall: pd.DataFrame) -> str:
     """How the error falls over the period, and in how many weeks it is below the best rival's."""
+    best = _best(overall)
     ours = accuracy[(accuracy["method"] == CHOSEN) & accuracy["wape"].notna()].sort_values("week")
     if ours.empty:
         return "How the error falls with the weeks is not known: no past period was forecast."
