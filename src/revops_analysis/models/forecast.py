@@ -92,8 +92,10 @@ class BookingsForecast:
 
     @property
     def chance(self) -> float | None:
-        """Probability of reaching the target; null without a target (one of zero or less is none)."""
-        return None if self.target is None else float(np.mean(self.draws >= self.target))
+        """Probability of reaching the target; null without a target (one of zero or less is none) or without a range."""
+        if self.target is None or not len(self.draws):
+            return None
+        return float(np.mean(self.draws >= self.target))
 
     def quantile(self, name: str) -> float:
         """A quantile of the chosen forecast by its name, as `p10`."""
