@@ -69,6 +69,12 @@ def feature_matrix(states: pd.DataFrame, encoding: Encoding, life: pd.DataFrame)
     return pd.DataFrame(frame, index=states.index)[list(FEATURES)]
 
 
+def with_features(matrix: pd.DataFrame, other: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The matrix with some features taken from another; what follows from them is computed again."""
+    changed = matrix.assign(**{name: other[name].to_numpy() for name in names})
+    return changed.assign(process_win=changed["alive"] * changed["win_if_alive"])
+
+
 _PLAIN = (
     *("stage_order", "days_in_stage", "age_days", "pushes", "days_pushed", "amount_changes", "stage_changes"),
     *("reopenings", "activities_14d", "contacts", "crm_probability"),

@@ -55,7 +55,7 @@ def deal_reasons(forecast: BookingsForecast, listed: Iterable[str], top: int = 3
     if forecast.fitted is None:
         return pd.DataFrame(columns=list(REASONS))
     # All open deals are passed on, because they make up what is typical.
-    found = forecast.fitted.win.reasons(forecast.evidence.at(forecast.cutoff)[0], top)
+    found = forecast.fitted.win.reasons(forecast.evidence.at(forecast.cutoff)[0], top, forecast.evidence.states)
     return found[found["opportunity_id"].isin(list(listed)) & (found["effect"] != 0)].reset_index(drop=True)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.bookings_model import Expectation, FittedBookingsModel, parts_of
+from revops_analysis.models.features import with_features
 from revops_analysis.models.forecast_at import expectation
 from revops_analysis.models.forecast_groups import Adjustment
 from revops_analysis.models.forecaster import NotPossible
@@ -103,7 +104,7 @@ def forecast_scenarios(forecast: BookingsForecast, *scenarios: Scenario) -> Fore
     base |= {name: forecast.quantile(name) for name in ("p10", "p90")} | {"chance": forecast.chance}
     rows = [base]
     for scenario in scenarios or default_scenarios(forecast):
-        changed = _changed(scenario, fitted, expected)
+        changed = _changed(scenario, fitted, expected, forecast.evidence.states)
         rows.append({"scenario": scenario.name, "title": scenario.title, **_told(changed, fitted, expected, forecast)})
     frame = pd.DataFrame(rows).astype({"chance": "float64"})
     frame["difference"] = frame["mean"] - forecast.mean
@@ -111,12 +112,14 @@ def forecast_scenarios(forecast: BookingsForecast, *scenarios: Scenario) -> Fore
     return ForecastScenarios(frame[list(COLUMNS)])
 
 
-def _changed(scenario: Scenario, fitted: FittedBookingsModel, expected: Expectation) -> Expectation:
+def _changed(
+    scenario: Scenario, fitted: FittedBookingsModel, expected: Expectation, earlier: pd.DataFrame
+) -> Expectation:
     """The expectation with the scenario's probabilities."""
     deals = expected.deals
     probability = deals["probability"].to_numpy(dtype="float64")
     if scenario.slip_days and len(deals):
-        probability = _slipped(deals, scenario.slip_days, fitted)
+        probability = _slipped(deals, scenario.slip_days, fitted, earlier)
     probability = np.minimum(probability * (1 + scenario.win_rate), 1.0)
     for keys, value in ((scenario.lost, 0.0), (scenario.won, 1.0)):
         probability = np.where(_members(scenario, keys, deals), value, probability)
@@ -126,11 +129,16 @@ def _changed(scenario: Scenario, fitted: FittedBookingsModel, expected: Expectat
     return replace(expected, deals=told, later=replace(expected.later, groups=groups.assign(**factors)))
 
 
-def _slipped(deals: pd.DataFrame, days: int, fitted: FittedBookingsModel) -> Floats:
+def _slipped(deals: pd.DataFrame, days: int, fitted: FittedBookingsModel, earlier: pd.DataFrame) -> Floats:
     """Probabilities of the deals if each were as it is so many days later; none where the period is then over."""
     span = pd.Timedelta(days=days)
     later = deals.assign(cutoff=deals["cutoff"] + span, close_date=deals["close_date"] + span)
-    found = fitted.win.predict_proba(later)
+    win = fitted.win
+    if win.basis_ == "model":  # nobody knows more of a deal's life because its date has moved
+        now = win.features(deals, earlier)
+        found = win.predict_features(with_features(win.features(later), now, ["alive"]))
+    else:
+        found = win.predict_proba(later)
     return np.where((later["cutoff"] < later["last_day"]).to_numpy(), found, 0.0)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from revops_analysis.models.features import FEATURES, Encoding
 from revops_analysis.models.kept_files import Kept, key_of, model_folder, settings_of
+from revops_analysis.models.silent_deals import SilentDeals
 from revops_analysis.models.win_probability import StageRates, WinModelOptions, WinProbability
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def write_model(model: WinProbability) -> tuple[bytes, bytes]:
         "win_rate": encoding.win_rate,
         "intercept": model.intercept_,
         "slope": model.slope_,
+        "silent": None if model.silent_ is None else model.silent_.as_dict(),
     }
     return _json(learned), sio.dumps(model.model_)
 
@@ -100,6 +102,8 @@ def read_model(learned: bytes, trees: bytes, options: WinModelOptions) -> WinPro
             levels = {name: tuple(values) for name, values in facts["levels"].items()}
             model.encoding_ = Encoding(levels, float(facts["win_rate"]))
             model.intercept_, model.slope_ = float(facts["intercept"]), float(facts["slope"])
+            silent = facts["silent"]
+            model.silent_ = None if silent is None else SilentDeals.from_dict(silent, options.silent)
             model.model_ = _read_trees(trees)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _RefusedError(str(error)) from error

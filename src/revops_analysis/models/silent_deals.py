@@ -8,6 +8,7 @@ From there the chance to be won by the end of a period is exact arithmetic over 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ from revops_analysis.models.stage_paths import Pace, chance_to_win
 
 Floats = npt.NDArray[np.float64]
 ALIVE, DEAD = 0, 1
+_ARRAYS = ("weights_", "activities_alive_", "death_", "jumps_")
+_NUMBERS = ("constant_", "activities_dead_", "told_", "closed_a_week_")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class SilentDeals:
 
     def fit(self, states: pd.DataFrame) -> SilentDeals | None:
         """Learn; None when there are too few deal-weeks to learn from."""
+        from sklearn.linear_model import LogisticRegression
+
         known = states[states["stage_order"].notna()]
         if known.empty:
             return None
@@ -64,8 +69,9 @@ class SilentDeals:
         self._start()
         rows = _Rows.of(weeks, self.groups_)
         alive = np.where(weeks.states["days_since_activity"].fillna(0).to_numpy() > 28, 0.3, 0.9)
+        model = LogisticRegression(C=self.options.ridge, max_iter=60, warm_start=True)
         for _ in range(self.options.rounds):
-            self._learn_advances(rows, alive)
+            self._learn_advances(rows, alive, model)
             belief = self._believe(rows)
             alive = belief.smoothed[:, ALIVE]
             self._learn_rest(rows, belief)
@@ -91,29 +97,50 @@ class SilentDeals:
         frame.loc[usable, "win_if_alive"] = chance_to_win(states[usable], self._pace(), self.groups_)
         return frame.assign(win=frame["alive"] * frame["win_if_alive"], alive=frame["alive"].where(usable))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Everything that was learned, in plain lists and numbers; `from_dict` makes the same process of it."""
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
+        numbers = {name: float(getattr(self, name)) for name in _NUMBERS}
+        return {
+            **arrays,
+            **numbers,
+            "groups": [list(pair) for pair in self.groups_.names],
+            "stages": self.groups_.stages,
+        }
+
+    @classmethod
+    def from_dict(cls, learned: Mapping[str, Any], options: SilentOptions | None = None) -> SilentDeals:
+        """The process that `as_dict` wrote down. Raises KeyError, TypeError or ValueError for anything else."""
+        made = cls(options)
+        pairs = tuple((str(kind), str(segment)) for kind, segment in learned["groups"])
+        made.groups_ = Groups(pairs, int(learned["stages"]))
+        for name in _ARRAYS:
+            setattr(made, name, np.asarray(learned[name], dtype="float64"))
+        for name in _NUMBERS:
+            setattr(made, name, float(learned[name]))
+        return made
+
     def _start(self) -> None:
         stages = self.groups_.stages
         self.activities_alive_, self.activities_dead_ = np.ones(stages), 0.2
         self.told_, self.closed_a_week_ = 0.4, 0.15
         self.death_ = np.full((len(self.groups_.names), stages), 0.06)
-        self.advance_: Any = None
+        self.weights_, self.constant_ = np.zeros(0), 0.0
 
     def _pace(self) -> Pace:
-        return Pace(self.advance_.coef_[0], float(self.advance_.intercept_[0]), self.death_, self.jumps_)
+        return Pace(self.weights_, self.constant_, self.death_, self.jumps_)
 
-    def _learn_advances(self, rows: _Rows, alive: Floats) -> None:
+    def _learn_advances(self, rows: _Rows, alive: Floats, model: Any) -> None:
         """Logistic regression of advancing within the week, each row counting as far as the deal is alive."""
-        from sklearn.linear_model import LogisticRegression
-
-        if self.advance_ is None:
-            self.advance_ = LogisticRegression(C=self.options.ridge, max_iter=60, warm_start=True)
         weight = np.where(rows.weeks.advanced, 1.0, alive)
         used = ~rows.weeks.unseen & (weight > 1e-3)
-        self.advance_.fit(rows.features[used], rows.weeks.advanced[used], sample_weight=weight[used])
+        model.fit(rows.features[used], rows.weeks.advanced[used], sample_weight=weight[used])
+        self.weights_, self.constant_ = model.coef_[0].copy(), float(model.intercept_[0])
 
     def _chances(self, rows: _Rows) -> tuple[Floats, Floats]:
         """Chances of a live deal to advance and to die within the week."""
-        advance = np.clip(self.advance_.predict_proba(rows.features)[:, 1], 1e-5, 0.95)
+        odds = rows.features @ self.weights_ + self.constant_
+        advance = np.clip(1.0 / (1.0 + np.exp(-odds)), 1e-5, 0.95)
         return advance, np.minimum(self.death_[rows.codes, rows.weeks.stage - 1], 0.95 - 0.9 * advance)
 
     def _signs(self, rows: _Rows) -> Floats:

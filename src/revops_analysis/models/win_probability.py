@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from revops_analysis.models.features import FEATURES, GROUPS, Encoding, describe, feature_matrix
+from revops_analysis.models.features import FEATURES, GROUPS, Encoding, describe, feature_matrix, with_features
 from revops_analysis.models.silent_deals import SilentDeals, SilentOptions
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +76,15 @@ class WinProbability:
         """
         if self.basis_ != "model" or states.empty:
             return self.rates_.predict_proba(states)
-        return _expit(self._log_odds(self._matrix(states, earlier)))
+        return self.predict_features(self.features(states, earlier))
+
+    def predict_features(self, matrix: pd.DataFrame) -> Floats:
+        """The probability of each row of `features`; of a fitted model only: stage rates read no features."""
+        return _expit(self._log_odds(matrix))
+
+    def features(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The numbers that the fitted model reads of each row; `earlier` as for `predict_proba`."""
+        return feature_matrix(states, self.encoding_, self._life(states, earlier))
 
     def alive(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> Floats:
         """The probability that each open deal is still alive, and not dead without anybody having said so.
@@ -131,7 +139,7 @@ class WinProbability:
         """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
         self.encoding_ = Encoding.learn(known)
         self.silent_ = SilentDeals(self.options.silent).fit(known)
-        matrix, won = self._matrix(known, None), known["won"].to_numpy()
+        matrix, won = self.features(known, None), known["won"].to_numpy()
         weights = self._weights(known)
         latest = max(1, round(self.options.calibration_share * len(self.periods_)))
         later = known["period"].isin(self.periods_[-latest:]).to_numpy()
@@ -140,9 +148,6 @@ class WinProbability:
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
         )
         self.model_ = self._boosted(matrix, won, weights)
-
-    def _matrix(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
-        return feature_matrix(states, self.encoding_, self._life(states, earlier))
 
     def _life(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
         """What the process of silent deals says of the rows; nulls where there is none."""
@@ -188,14 +193,13 @@ class WinProbability:
 
     def _effects(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> Floats:
         """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""
-        matrix = self._matrix(states, earlier)
+        matrix = self.features(states, earlier)
         typical = matrix.groupby(states["stage"].fillna(""), sort=True).transform("median")
         base = _expit(self._log_odds(matrix))
         columns = []
         for group, names in GROUPS.items():
             if group not in _NOT_REASONS:
-                other = matrix.assign(**{name: typical[name] for name in names})
-                other["process_win"] = other["alive"] * other["win_if_alive"]
+                other = with_features(matrix, typical, names)
                 columns.append(base - _expit(self._log_odds(other)))
         return np.column_stack(columns)
 

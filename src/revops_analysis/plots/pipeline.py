@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from revops_analysis.metrics.conversion import StageConversion
 from revops_analysis.metrics.movement import PipelineMovement
@@ -30,7 +29,9 @@ from revops_analysis.plots.style import (
     count,
     empty,
     figure,
+    legend_below,
     money_axis,
+    names_axis,
     new_figure,
     only_grid,
     percent,
@@ -82,10 +83,10 @@ def plot_open_pipeline(frame: pd.DataFrame, currency: str) -> Figure:
     _stacked(axes, wide, palette)
     for row, amount in enumerate(wide.sum(axis=1)):
         axes.annotate(short_number(amount), (amount, row), xytext=(4, 0), textcoords="offset points", va="center")
-    _stage_axis(axes, list(wide.index))
+    names_axis(axes, list(wide.index))
     axes.set_xlim(0, wide.sum(axis=1).max() * 1.15)
     money_axis(axes, "x", currency, "Open pipeline")
-    _legend_below(made, palette)
+    legend_below(made, palette)
     titled(made, open_pipeline_title(frame, currency))
     return made
 
@@ -119,7 +120,7 @@ def plot_coverage(coverage: Coverage) -> Figure:
     for row, (place, have, need) in enumerate(zip(places, frame["coverage"], frame["required"], strict=True)):
         text = f"{have:.1f}×" if pd.isna(need) else f"{have:.1f}× of {need:.1f}×"
         axes.annotate(text, (place, row), xytext=(9, 0), textcoords="offset points", va="center")
-    _stage_axis(axes, list(frame["scope"].map(shown)))
+    names_axis(axes, list(frame["scope"].map(shown)))
     axes.set_xlim(0, float(places.max()) * 1.4)
     axes.set_xlabel("Open pipeline ÷ target still to be booked")
     handles = [
@@ -168,7 +169,7 @@ def plot_movement(movement: PipelineMovement) -> Figure:
         axes.annotate(
             f"{sign}{short_number(value)}", (right, row), xytext=(4, 0), textcoords="offset points", va="center"
         )
-    _stage_axis(axes, [LINE_WORDS[line] for line in kept["line"]])
+    names_axis(axes, [LINE_WORDS[line] for line in kept["line"]])
     axes.set_xlim(0, max(float(np.maximum(starts, ends).max()), 1.0) * 1.16)
     money_axis(axes, "x", movement.currency, "Open pipeline")
     titled(made, movement_title(movement))
@@ -212,7 +213,7 @@ def plot_stage_conversion(conversion: StageConversion) -> Figure:
     for row, (high, share, n) in enumerate(zip(frame["high"], value, frame["entered"], strict=True)):
         text = f"{percent(share)} of {count(n)}"
         axes.annotate(text, (max(high, share), row), xytext=(5, 0), textcoords="offset points", va="center")
-    _stage_axis(axes, list(frame["stage"]))
+    names_axis(axes, list(frame["stage"]))
     axes.set_xlim(0, 1.28)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     percent_axis(axes, "x", f"Advance or win within {conversion.horizon_days} days of entering")
@@ -243,9 +244,9 @@ def plot_ageing(ageing: Ageing, currency: str) -> Figure:
     wide = wide[[*tints]] if set(tints) <= set(wide.columns) else wide[[age for age in tints if age in wide.columns]]
     made, axes = new_figure(height=0.5 * len(wide) + 2.1)
     _stacked(axes, wide, tints)
-    _stage_axis(axes, list(wide.index))
+    names_axis(axes, list(wide.index))
     money_axis(axes, "x", currency, "Open pipeline")
-    _legend_below(made, {age: tints[age] for age in wide.columns})
+    legend_below(made, {age: tints[age] for age in wide.columns})
     titled(made, ageing_title(ageing, currency))
     return made
 
@@ -284,19 +285,3 @@ def _stacked(axes: Axes, wide: pd.DataFrame, colours: dict[str, str]) -> None:
     for name in wide.columns:
         axes.barh(rows, wide[name], left=left, color=colours.get(name, GREY), height=0.66, label=name)
         left += wide[name].to_numpy()
-
-
-def _stage_axis(axes: Axes, names: list[str]) -> None:
-    """Names from top to bottom, grid lines for amounts only."""
-    axes.set_yticks(np.arange(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    only_grid(axes, "x")
-
-
-def _legend_below(made: Figure, colours: dict[str, str]) -> None:
-    """A legend under the axes. Names are set later, as Matplotlib leaves out those that begin with an underscore."""
-    handles = [Patch(color=colour) for colour in colours.values()]
-    legend = made.legend(handles, [""] * len(handles), loc="outside lower left", ncols=3, frameon=False)
-    for text, name in zip(legend.get_texts(), colours, strict=True):
-        text.set_text(name)

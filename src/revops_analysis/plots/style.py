@@ -8,7 +8,7 @@ wide, where it is scaled to about 340 px, the smallest text is still 8 px high.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -18,6 +18,7 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -199,6 +200,22 @@ def only_grid(axes: Axes, which: str) -> None:
     """Keep the grid lines that read values off the `x` or `y` axis and drop the others."""
     axes.grid(visible=False)
     axes.grid(visible=True, axis="x" if which == "x" else "y")
+
+
+def names_axis(axes: Axes, names: Sequence[str]) -> None:
+    """Names from top to bottom, grid lines for amounts only."""
+    axes.set_yticks(range(len(names)), list(names))
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    only_grid(axes, "x")
+
+
+def legend_below(made: Figure, colours: Mapping[str, str], columns: int = 3) -> None:
+    """A legend under the axes. Names are set later, as Matplotlib leaves out those that begin with an underscore."""
+    handles = [Patch(color=colour) for colour in colours.values()]
+    legend = made.legend(handles, [""] * len(handles), loc="outside lower left", ncols=columns, frameon=False)
+    for text, name in zip(legend.get_texts(), colours, strict=True):
+        text.set_text(name)
 
 
 def titled(made: Figure, title: str, width: int = 50) -> None:

@@ -84,9 +84,9 @@ class Chapter:
     ) -> None:
         """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
 
-        `units`: column → currency (of the report), rate, count, days, ratio, number or currency_per_day. Personal
-        columns are masked in both; `personal` names columns that the schema does not know to be so. A column `reason`
-        explains the row's missing values.
+        `units`: column → currency (of the report), rate, count, days, ratio, number, score or currency_per_day.
+        Personal columns are masked in both; `personal` names columns that the schema does not know to be so. A column
+        `reason` explains the row's missing values.
         """
         units = dict(units or {})
         unknown = sorted(set(units) - set(map(str, frame.columns)))

@@ -13,8 +13,9 @@ NOTHING = "–"
 MINUS = "−"
 
 ACRONYMS = {"nrr": "NRR", "grr": "GRR", "mrr": "MRR", "arr": "ARR", "id": "ID", "n": "n"}
-NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "ratio", "number")
+NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "ratio", "number", "score")
 _DECIMALS = {"currency": 2, "currency_per_day": 2, "rate": 1, "count": 0, "days": 1, "ratio": 2, "number": 2}
+_DECIMALS |= {"score": 4}  # scores of probabilities differ in the third decimal
 _WHOLE_MONEY_FROM = 1000  # from here on cents are noise to a reader; exports keep them
 
 
