@@ -44,6 +44,11 @@ validate: setup ## Load the source and check its data [SOURCE=…]
 	@$(REVOPS) load $(SOURCE)
 	@$(REVOPS) validate $(SOURCE)
 
+.PHONY: forecast
+forecast: setup ## Forecast the bookings of a period [SOURCE=… AS_OF=… PERIOD=2026-Q4]
+	$(need_as_of)
+	@$(REVOPS) forecast --source $(SOURCE) --as-of $(AS_OF) $(if $(PERIOD),--period $(PERIOD))
+
 .PHONY: lab
 lab: setup ## Open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
