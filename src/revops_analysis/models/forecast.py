@@ -92,7 +92,7 @@ class BookingsForecast:
 
     @property
     def chance(self) -> float | None:
-        """Probability of reaching the target; null without a target (one of zero or less is none) or without a range."""
+        """Probability of reaching the target; null without a target (one of zero or less is none) or range."""
         if self.target is None or not len(self.draws):
             return None
         return float(np.mean(self.draws >= self.target))

@@ -76,19 +76,23 @@ def forecast_changes(snapshot: Snapshot, forecast: BookingsForecast) -> Forecast
     """
     day = forecast.cutoff.day - timedelta(days=7)
     reason = _not_comparable(forecast, day)
-    then = NotPossible("chosen", reason) if reason else retell(forecast, snapshot.definitions, day)
-    now = expectation(forecast, forecast.cutoff.day)
-    if isinstance(then, NotPossible) or isinstance(now, NotPossible):
-        said = next(answer.reason for answer in (then, now) if isinstance(answer, NotPossible))
-        return ForecastChanges(day, None, forecast.mean, *_nothing(), said)
+    if reason:
+        return _none(day, forecast, reason)
+    then, now = retell(forecast, snapshot.definitions, day), expectation(forecast, forecast.cutoff.day)
+    if isinstance(then, NotPossible):
+        return _none(day, forecast, then.reason)
+    if isinstance(now, NotPossible):
+        return _none(day, forecast, now.reason)
     expected = then.expected, now[1]
     deals = _deal_changes(_both_days(snapshot, expected))
     lines = _lines(deals, expected, then.chosen["mean"], forecast.mean)
     return ForecastChanges(day, then.chosen["mean"], forecast.mean, lines, _named(snapshot, deals))
 
 
-def _nothing() -> tuple[pd.DataFrame, pd.DataFrame]:
-    return pd.DataFrame(columns=list(LINE_COLUMNS)), pd.DataFrame(columns=list(DEAL_COLUMNS))
+def _none(day: date, forecast: BookingsForecast, reason: str) -> ForecastChanges:
+    """No comparison, and why."""
+    lines, deals = pd.DataFrame(columns=list(LINE_COLUMNS)), pd.DataFrame(columns=list(DEAL_COLUMNS))
+    return ForecastChanges(day, None, forecast.mean, lines, deals, reason)
 
 
 def _not_comparable(forecast: BookingsForecast, day: date) -> str:
@@ -107,7 +111,7 @@ def _not_comparable(forecast: BookingsForecast, day: date) -> str:
 
 
 def _both_days(snapshot: Snapshot, expected: tuple[Expectation, Expectation]) -> pd.DataFrame:
-    """A row a deal that was open or booked on either day: open, p, value and booked on each, and when it was created."""
+    """A row a deal that was open or booked on either day: open, p, value and booked on each, and whether it is new."""
     sides = [_one_day(snapshot, side, name) for side, name in zip(expected, ("then", "now"), strict=True)]
     both = sides[0].merge(sides[1], on="opportunity_id", how="outer", sort=True)
     flags = [name for name in both.columns if name.startswith(("is_open", "is_booked"))]
@@ -154,7 +158,7 @@ def _deal_changes(both: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lines(deals: pd.DataFrame, expected: tuple[Expectation, Expectation], before: float, after: float) -> pd.DataFrame:
-    """A row each of `LINES`. What the deals' sums miss of the days' certain amounts (rounding) joins the booked line."""
+    """A row each of `LINES`. What the deals' sums miss of the days' certain amounts joins the booked line."""
     grouped = deals.groupby("line")["change"]
     sums, counts = grouped.sum().to_dict(), grouped.size().to_dict()
     old, new = expected

@@ -127,20 +127,17 @@ def headline_figures(forecast: BookingsForecast) -> pd.DataFrame:
     label, target = forecast.cutoff.period.label, forecast.target
     no_target = f"no target above zero is set for {label}"
     no_range = None if np.isfinite(forecast.quantile("p10")) else "no range can be stated"
-    mean = {"metric": "forecast", "value": forecast.mean, "unit": "currency", "n": len(forecast.deals)}
-    mean |= {"low": forecast.quantile("p10"), "high": forecast.quantile("p90")}
-    why = no_target if target is None else no_range
-    return _told(
-        forecast,
-        [
-            mean,
-            {"metric": "target", "value": target, "unit": "currency", "reason": no_target if target is None else None},
-            {"metric": "chance_of_target", "value": forecast.chance, "unit": "rate", "reason": why},
-            {"metric": "booked_so_far", "value": float(row["booked"]), "unit": "currency"},
-            {"metric": "forecast_against_target", "value": None if target is None else forecast.mean / target}
-            | {"unit": "rate", "reason": no_target if target is None else None},
-        ],
-    )
+    why_no_target = no_target if target is None else None
+    share = None if target is None else forecast.mean / target
+    rows: list[dict[str, object]] = [
+        {"metric": "forecast", "value": forecast.mean, "unit": "currency", "n": len(forecast.deals)}
+        | {"low": forecast.quantile("p10"), "high": forecast.quantile("p90")},
+        {"metric": "target", "value": target, "unit": "currency", "reason": why_no_target},
+        {"metric": "chance_of_target", "value": forecast.chance, "unit": "rate", "reason": why_no_target or no_range},
+        {"metric": "booked_so_far", "value": float(row["booked"]), "unit": "currency"},
+        {"metric": "forecast_against_target", "value": share, "unit": "rate", "reason": why_no_target},
+    ]
+    return _told(forecast, rows)
 
 
 _SHAPE = ("metric", "period", "value", "unit", "low", "high", "n", "reason")

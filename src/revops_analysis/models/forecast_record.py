@@ -91,5 +91,5 @@ def range_coverage(forecast: BookingsForecast) -> pd.DataFrame:
     )
     found = interval_coverage(rows)
     is_modelled = (found["interval"] == 95) & (count < NEEDED_FOR_95)
-    notes = [note if modelled else None for modelled in is_modelled]
+    notes = pd.Series(note, index=found.index, dtype=object).where(is_modelled, None)
     return found.assign(note=notes)[list(COVERAGE)]

@@ -43,11 +43,11 @@ _SMALLEST = 1e-6  # variance of a log ratio: calls that were always right still 
 class SellerCalls:
     """The latest calls for the forecast's period; reporting currency.
 
-    `submitters`: a row a basis and submitter, in that order: basis, user_id, name, call (latest), booked (so far, or won
-    to be booked, by what they own), n (past periods with a call at the same week), raw (Σ past calls ÷ Σ outcomes),
+    `submitters`: a row a basis and submitter, in that order: basis, user_id, name, call (latest), booked (so far, or
+    won to be booked, by what they own), n (past periods with a call at the same week), raw (Σ past calls ÷ Σ outcomes),
     ratio (the same, shrunk towards all submitters'; above 1 is too high), its 95% interval low and high, weight (of
-    their own record), corrected (call ÷ ratio, never below booked) and reason. A manager owns what the people below own,
-    as known today.
+    their own record), corrected (call ÷ ratio, never below booked) and reason. A manager owns what the people below
+    own, as known today.
 
     `rollup`: a row each of `BASES`: submitted (Σ calls), booked_by_others (by owners without a call), call (their sum),
     corrected (the same with corrected calls) and n (submitters). `reason` says why there are no calls at all.
@@ -86,7 +86,7 @@ def seller_calls(snapshot: Snapshot, forecast: BookingsForecast) -> SellerCalls:
         return _none(f"Nobody has submitted a commit for {cutoff.period.label} by {cutoff.day.isoformat()}.")
     below = _people_below(snapshot)
     booked = _booked_by_owner(snapshot, cutoff)
-    outcomes = forecast.evidence.wins.groupby(["period", "owner_id"], as_index=False)["amount"].sum()
+    outcomes = forecast.evidence.wins.groupby(["period", "owner_id"])["amount"].sum().reset_index()
     parts = [_basis(name, made, (outcomes, booked), below, cutoff.period.label) for name in BASES]
     submitters = _with_names(snapshot, pd.concat([part for part in parts if len(part)], ignore_index=True))
     return SellerCalls(submitters[list(SUBMITTERS)], _rollup(submitters, booked, below))
@@ -143,7 +143,7 @@ def _basis(
     now = calls[calls["period"] == period].drop(columns="period")
     frame = now.merge(_biases(past.fillna({"outcome": 0.0}), now["user_id"]), on="user_id", how="left")
     own = frame["user_id"].map(booked.set_index("owner_id")["amount"]).fillna(0.0).astype("float64")
-    corrected = np.maximum(frame["call"] / frame["ratio"], own).where(frame["ratio"].notna())
+    corrected = (frame["call"] / frame["ratio"]).clip(lower=own)
     return frame.assign(basis=name, booked=own, corrected=corrected)
 
 
@@ -207,14 +207,14 @@ def _people_below(snapshot: Snapshot) -> pd.DataFrame:
 def _of_teams(amounts: pd.DataFrame, below: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Amounts of owners added up by everybody above them, under the name of `owner_id`."""
     joined = amounts.merge(below, on="owner_id").drop(columns="owner_id").rename(columns={"manager_id": "owner_id"})
-    return joined.groupby([*keys, "owner_id"], as_index=False)["amount"].sum()
+    return joined.groupby([*keys, "owner_id"])["amount"].sum().reset_index()
 
 
 def _booked_by_owner(snapshot: Snapshot, cutoff: Cutoff) -> pd.DataFrame:
     """[owner_id, amount]: booked so far, or won to be booked in the period."""
     owners = snapshot.deals.select("opportunity_id", "owner_id").to_pandas()
     owned = booked_deals(snapshot, cutoff).merge(owners, on="opportunity_id", how="left").fillna({"owner_id": ""})
-    return owned.groupby("owner_id", as_index=False)["amount"].sum()
+    return owned.groupby("owner_id")["amount"].sum().reset_index()
 
 
 def _with_names(snapshot: Snapshot, submitters: pd.DataFrame) -> pd.DataFrame:
