@@ -20,6 +20,7 @@ from revops_analysis.models.forecast_record import (
     range_coverage,
 )
 from revops_analysis.models.forecast_scenarios import ForecastScenarios, forecast_scenarios
+from revops_analysis.models.known_forecast import known_forecast
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.selection import CHOSEN
 from revops_analysis.models.seller_calls import SellerCalls, seller_calls
@@ -75,7 +76,10 @@ def forecast_overview(
 
     >>> forecast_overview(ws, "2026-Q4").headline  # doctest: +SKIP
     """
-    forecast = forecast_bookings(workspace, period, options, progress)
+    if options is None:
+        forecast = known_forecast(workspace, period, progress)
+    else:
+        forecast = forecast_bookings(workspace, period, options, progress)
     titles = method_titles(workspace)
     changes, calls = forecast_changes(workspace, forecast), seller_calls(workspace, forecast)
     scenarios = forecast_scenarios(forecast)

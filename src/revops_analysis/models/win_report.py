@@ -60,8 +60,9 @@ class WinReport:
 
     @property
     def headline(self) -> pd.DataFrame:
-        """The figures to read first."""
-        return self.figures[self.figures["metric"].isin(_HEADLINE)]
+        """The figures to read first: the model's own, and what it gains over the others."""
+        ours = self.figures["metric"].isin(_HEADLINE) & (self.figures["method"] == METHODS[MODEL])
+        return self.figures[ours | (self.figures["metric"] == _GAIN)]
 
 
 def win_probability_report(
@@ -243,18 +244,19 @@ def _figures(scores: pd.DataFrame, trial: WinTrial) -> pd.DataFrame:
     for line in scores.to_dict("records"):
         unit = dict.fromkeys(_SCORES, "score") | {"calibration_error": "rate"}
         shared = {"method": line["title"], "n": line["n"], "reason": line["reason"]}
-        rows += [{"metric": f"win_{name}", "value": line[name], "unit": unit[name], **shared} for name in _SCORES]
+        rows += [{"metric": f"win_probability_{name}", "value": line[name], "unit": unit[name], **shared} for name in _SCORES]
         if line["method"] != MODEL:
             limits = {"low": line["gain_low"], "high": line["gain_high"]}
-            rows.append({"metric": "win_brier_gain", "value": line["gain"], "unit": "score", **limits, **shared})
+            rows.append({"metric": _GAIN, "value": line["gain"], "unit": "score", **limits, **shared})
     frame = pd.DataFrame(rows).astype({"value": "float64", "low": "float64", "high": "float64"})
     tested = int(trial.splits["test_rows"].sum()) if len(trial.splits) else 0
-    counts = {"metric": "win_tested_states", "value": float(tested), "unit": "count", "n": tested, "method": None}
+    counts = {"metric": "win_probability_tested_states", "value": float(tested), "unit": "count", "n": tested, "method": None}
     return pd.concat([frame, pd.DataFrame([counts])], ignore_index=True)[_COLUMNS]
 
 
 _COLUMNS = ["metric", "method", "value", "unit", "low", "high", "n", "reason"]
-_HEADLINE = ("win_brier", "win_roc_auc")
+_GAIN = "win_probability_brier_gain"
+_HEADLINE = ("win_probability_brier", "win_probability_roc_auc", "win_probability_calibration_error")
 
 
 def _card(trial: WinTrial, scores: pd.DataFrame, options: TrialOptions) -> pd.DataFrame:
