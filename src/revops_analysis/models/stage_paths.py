@@ -67,13 +67,14 @@ class _Walk:
         arrived = np.zeros((len(part), self.stages))
         older = np.zeros_like(self.inside)
         for place in range(self.stages):
-            pull = self.base[:, place] + season @ self.calendar[0 if place >= self.stages - 2 else 1]
+            weights = self.calendar[0 if place >= self.stages - 2 else 1]
+            pull: Floats = np.asarray(self.base[:, place] + season @ weights, dtype=np.float64)
             here = self.stage == place + 1
             leaves, stays = self._week(place, pull[:, None], (self.days + 7 * week)[:, None], part)
             flow = np.where(here, self.waiting * leaves[:, 0], 0.0)
             self.waiting = np.where(here, self.waiting * stays[:, 0], self.waiting)
             if week:
-                ages = (7.0 * np.arange(week) + 3.5)[None, :]
+                ages = np.asarray(7.0 * np.arange(week) + 3.5, dtype=np.float64)[None, :]
                 mass = self.inside[:, place, :week]
                 leaves, stays = self._week(place, pull[:, None], ages, part)
                 flow = flow + (mass * leaves).sum(axis=1)

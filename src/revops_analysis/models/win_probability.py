@@ -24,9 +24,9 @@ class WinModelOptions:
     """How the win probability is learned.
 
     `minimum_periods` that are over and `minimum_wins` different deals won are needed for a model; with less, the stage
-    rates serve. `calibration_share` of the periods, the latest, are those on which a model of the earlier ones is calibrated; the
+    rates serve. On the latest periods, `calibration_share` of all, a model of the earlier ones is calibrated; the
     correction is drawn towards none as if `calibration_weight` deals had shown none. `amount_power`: rows weigh as this
-    power of their amount, because a forecast adds up amounts and not deals.
+    power of their amount, because a forecast adds up amounts and not deals. `silent`: the process of silent deals.
     """
 
     trees: int = 80

@@ -156,7 +156,8 @@ def _scores(rows: pd.DataFrame, trial: WinTrial, seed: int) -> pd.DataFrame:
         known = rows[rows[method].notna()]
         scored = score_probabilities(known["won"], known[method]).set_index("score")
         why = trial.reason or (NO_CRM if known.empty else scored["reason"].iloc[0])
-        line = {"method": method, "title": title, **scored["value"].to_dict(), **_by_deal(known, method)}
+        values = {str(name): value for name, value in scored["value"].items()}
+        line = {"method": method, "title": title, **values, **_by_deal(known, method)}
         line |= _gain(known, method, seed) | {"n": len(known), "deals": known["opportunity_id"].nunique()}
         lines.append(line | {"reason": why})
     return pd.DataFrame(lines)
@@ -244,13 +245,16 @@ def _figures(scores: pd.DataFrame, trial: WinTrial) -> pd.DataFrame:
     for line in scores.to_dict("records"):
         unit = dict.fromkeys(_SCORES, "score") | {"calibration_error": "rate"}
         shared = {"method": line["title"], "n": line["n"], "reason": line["reason"]}
-        rows += [{"metric": f"win_probability_{name}", "value": line[name], "unit": unit[name], **shared} for name in _SCORES]
+        rows += [
+            {"metric": f"win_probability_{name}", "value": line[name], "unit": unit[name], **shared} for name in _SCORES
+        ]
         if line["method"] != MODEL:
             limits = {"low": line["gain_low"], "high": line["gain_high"]}
             rows.append({"metric": _GAIN, "value": line["gain"], "unit": "score", **limits, **shared})
     frame = pd.DataFrame(rows).astype({"value": "float64", "low": "float64", "high": "float64"})
     tested = int(trial.splits["test_rows"].sum()) if len(trial.splits) else 0
-    counts = {"metric": "win_probability_tested_states", "value": float(tested), "unit": "count", "n": tested, "method": None}
+    counts = {"metric": "win_probability_tested_states", "value": float(tested), "unit": "count", "n": tested}
+    counts["method"] = None
     return pd.concat([frame, pd.DataFrame([counts])], ignore_index=True)[_COLUMNS]
 
 
@@ -281,12 +285,14 @@ def _card(trial: WinTrial, scores: pd.DataFrame, options: TrialOptions) -> pd.Da
         ),
         "Training": (
             f"Gradient boosting, {win.trees} trees of {win.leaves} leaves at a learning rate of {win.learning_rate:g}. "
-            f"A period weighs half as much as one {win.half_life:g} periods later. Fewer than {win.minimum_periods} "
-            f"periods that are over, or than {win.minimum_wins} deals won, and win rates by stage are used instead."
+            "Two of its features, the chance to be alive and to be won if alive, come from a hidden Markov model of "
+            f"the deals' weeks. Rows weigh as their amount to the power of {win.amount_power:g}. Fewer than "
+            f"{win.minimum_periods} periods that are over, or than {win.minimum_wins} deals won, and win rates by "
+            "stage are used instead."
         ),
         "Calibration": (
-            f"A model of the earlier periods is asked about the latest {win.calibration_periods}; slope and intercept "
-            "of its log odds are corrected by what happened, drawn towards no correction as if "
+            f"A model of the earlier periods is asked about the latest {win.calibration_share:.0%}; slope and "
+            "intercept of its log odds are corrected by what happened, drawn towards no correction as if "
             f"{win.calibration_weight:g} deals had shown none."
         ),
         "Test": _tested(trial, scores),

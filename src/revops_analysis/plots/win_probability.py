@@ -153,14 +153,15 @@ def plot_scores(report: WinReport) -> Figure:
 
 def scores_title(report: WinReport) -> str:
     """How much smaller the model's squared error is than that of the next best."""
-    scores = report.scores.set_index("method")
-    if pd.isna(scores.loc[MODEL, "brier"]):
-        return report.trial.reason or f"The model cannot be scored: {scores.loc[MODEL, 'reason']}."
-    others = scores["brier"].drop(MODEL).dropna()
-    best = others.idxmin()
-    name = str(scores.loc[best, "title"])
-    change = 1 - scores.loc[MODEL, "brier"] / others[best]
+    scores = report.scores
+    ours = scores[scores["method"] == MODEL].iloc[0]
+    if pd.isna(ours["brier"]):
+        return report.trial.reason or f"The model cannot be scored: {ours['reason']}."
+    others = scores[(scores["method"] != MODEL) & scores["brier"].notna()]
+    best = others.sort_values("brier", kind="stable").iloc[0]
+    name = str(best["title"])
+    change = 1 - float(ours["brier"]) / float(best["brier"])
     word = "smaller" if change >= 0 else "larger"
-    low, high = scores.loc[best, "gain_low"], scores.loc[best, "gain_high"]
+    low, high = best["gain_low"], best["gain_high"]
     sure = "" if pd.isna(low) or low > 0 or high < 0 else ", which may be chance"
     return f"Our squared error is {percent(abs(change))} {word} than that of the {name[:1].lower()}{name[1:]}{sure}"
