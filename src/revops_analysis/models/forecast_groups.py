@@ -79,7 +79,8 @@ def codes_of(facts: pd.DataFrame) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
     """A code for each deal by the combination of its cuts, and the combinations in the order of their codes."""
     filled = facts[list(CUTS)].astype(object).fillna(UNKNOWN)
     grouped = filled.groupby(list(CUTS), sort=True)
-    return grouped.ngroup().to_numpy(dtype=np.int64), grouped.size().index.to_frame(index=False)
+    codes = grouped.ngroup().to_numpy().astype(np.int64)
+    return codes, grouped.size().index.to_frame(index=False)
 
 
 def group_forecasts(
