@@ -46,9 +46,8 @@ def _check_sums(overview: ForecastOverview) -> None:
     assert counted["change"].to_numpy() == pytest.approx(sums.to_numpy(), abs=0.005)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_it_adds_up_whatever_happened(seed: int) -> None:
-    ws = workspace_of(tables_of(past_deals(seed, 20)))
+def test_it_adds_up_for_deals_that_move_at_random() -> None:
+    ws = workspace_of(tables_of(past_deals(1, 20)))
     forecast = forecast_bookings(ws, PERIOD, replace(OPTIONS, scored_periods=1))
     changes = forecast_changes(ws, forecast)
     assert changes.lines["change"].sum() == pytest.approx(forecast.mean - (changes.before or 0), abs=0.005)

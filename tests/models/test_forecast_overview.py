@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from models.forecast_cases import OPTIONS, PERIOD, Deal, State, last_week, past_deals, tables_of, workspace_of
+from revops_analysis.models.backtest import BacktestOptions
 from revops_analysis.models.forecast import BookingsForecast
 from revops_analysis.models.forecast_deals import deal_reasons
 from revops_analysis.models.forecast_overview import ForecastOverview, forecast_overview, headline_figures
@@ -17,7 +18,7 @@ from revops_analysis.models.forecast_record import range_coverage
 from revops_analysis.reporting.key_figures import collect_rows
 from revops_analysis.workspace import Workspace
 
-ONE = replace(OPTIONS, scored_periods=1)
+ONE = replace(OPTIONS, scored_periods=1, backtest=BacktestOptions(weeks=(7,), workers=1))
 
 
 def _headline(overview: ForecastOverview) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from models.forecast_cases import SELLERS, last_week, past_deals, tables_of, workspace_of
@@ -125,6 +124,7 @@ def test_without_calls_a_sentence_says_so(small_company: Workspace, small_foreca
     none = seller_calls(small_company, small_forecast)
     assert (none.call, none.corrected, len(none.submitters), len(none.rollup)) == (None, None, 0, 0)
     assert none.reason == "The source has no forecast_submissions table, so no calls of sellers can be shown."
-    silent = _calls(small_forecast, _past(small_forecast))[1]
+    evidence = replace(small_forecast.evidence, submissions=small_forecast.evidence.submissions.iloc[:0])
+    ws = workspace_of(tables_of(last_week()) | {"forecast_submissions": _now()[:1]})
+    silent = seller_calls(ws, replace(small_forecast, evidence=evidence))
     assert silent.reason == "Nobody has submitted a commit for 2026-Q3 by 2026-08-18."
-    assert np.isnan(_calls(small_forecast, _now()[-2:-1])[1].rollup.set_index("basis").loc["own", "call"])

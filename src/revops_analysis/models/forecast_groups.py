@@ -79,9 +79,9 @@ class GroupDraws:
 def codes_of(facts: pd.DataFrame) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
     """A code for each deal by the combination of its cuts, and the combinations in the order of their codes."""
     filled = facts[list(CUTS)].astype(object).fillna(UNKNOWN)
-    combined = pd.MultiIndex.from_frame(filled)
-    codes, unique = pd.factorize(combined, sort=True)
-    return codes.astype(np.int64), pd.DataFrame(list(unique), columns=list(CUTS))
+    grouped = filled.groupby(list(CUTS), sort=True)
+    codes = grouped.ngroup().to_numpy().astype(np.int64)
+    return codes, grouped.size().index.to_frame(index=False)
 
 
 def group_forecasts(
