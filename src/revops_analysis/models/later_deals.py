@@ -8,6 +8,7 @@ past periods; and it is worth what such deals were worth when they were won.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def expect_later_deals(evidence: Evidence, cutoff: Cutoff, options: LaterOptions
     """Return what deals created after the cutoff are expected to bring in the cutoff's period."""
     options = options or LaterOptions()
     past = _past_creations(evidence, cutoff)
-    days = pd.date_range(cutoff.day, cutoff.period.end, inclusive="right")
+    days = pd.date_range(cutoff.day + timedelta(days=1), cutoff.period.end)
     if len(past) < options.minimum_rows or not past["won"].any() or not len(days):
         note = "" if not len(days) else f"Deals not yet created are left out: {len(past)} were created in past periods."
         return LaterDeals(pd.DataFrame(columns=_COLUMNS, dtype="float64"), (), note)
@@ -130,12 +131,13 @@ def _daily_rates(evidence: Evidence, days: pd.DatetimeIndex, options: LaterOptio
     """Expected creations of each group on each coming day."""
     today = pd.Timestamp(evidence.day)
     created = _complete(evidence)
-    span = min(YEAR, max(1, (today - created["created_on"].min()).days + 1))
+    known = (today - created["created_on"].min()).days + 1
+    span = min(YEAR, max(1, known))
     recent = created[created["created_on"] > today - pd.Timedelta(days=span)]
     before = created[
         created["created_on"].between(today - pd.Timedelta(days=2 * span - 1), today - pd.Timedelta(days=span))
     ]
-    growth = _growth(len(recent), len(before), span, options)
+    growth = _growth(len(recent), len(before), known, options)
     season = _season(created, today, growth, options)
     ahead = ((days - today).days.to_numpy(dtype="float64") + span / 2) / YEAR
     pace = season[days.month - 1] * np.exp(growth * ahead)
@@ -150,9 +152,9 @@ def _complete(evidence: Evidence) -> pd.DataFrame:
     return evidence.created if pd.isna(first) else evidence.created[evidence.created["created_on"] >= first]
 
 
-def _growth(recent: int, before: int, span: int, options: LaterOptions) -> float:
+def _growth(recent: int, before: int, known: int, options: LaterOptions) -> float:
     """Growth a year in logs, drawn towards none; none where there is no full year before the last one."""
-    if span < YEAR or not before or not recent:
+    if known < 2 * YEAR or not before or not recent:
         return 0.0
     certainty = before / (before + options.growth_weight)
     return float(np.log(recent / before) * certainty)

@@ -70,13 +70,14 @@ def _open_deals(parts: Parts, shocks: Floats, rng: np.random.Generator, groups: 
     member = np.zeros((count, number), dtype=np.float32)
     member[np.arange(count), groups] = parts.value
     step = max(1, _CHUNK // count)
+    amounts = rng.spawn(1)[0]  # a stream of its own: two from one would depend on how much is drawn at a time
     for start in range(0, draws, step):
         part = shocks[start : start + step]
         uniform = rng.random((len(part), count), dtype=np.float32)
         limit = 1.0 / (1.0 + np.exp(-(bounds[None, :] + part[:, None].astype(np.float32))))
         won = (uniform < limit).astype(np.float32)
         if len(parts.kept) > 1:
-            won *= parts.kept[rng.integers(0, len(parts.kept), won.shape, dtype=np.int32)].astype(np.float32)
+            won *= parts.kept[amounts.integers(0, len(parts.kept), won.shape, dtype=np.int32)].astype(np.float32)
         result[start : start + step] = won @ member
     return result
 
