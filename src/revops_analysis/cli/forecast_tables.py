@@ -103,7 +103,7 @@ def print_backtest(made: Backtest, facts: Facts) -> None:
 _LEGEND = (
     "WAPE: sum of absolute errors ÷ sum of outcomes. Bias: above zero forecasts too much. Skill: 1 − WAPE ÷ that of\n"
     "the best rule ({rival}), on the cutoffs that both forecast. In 50, 80, 95%: share of outcomes within the range.\n"
-    "`chosen` is what would have been published, selected by the periods before each."
+    "`chosen` is the published forecast, selected by the periods of this back-test that were over before each."
 )
 
 
