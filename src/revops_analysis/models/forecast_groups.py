@@ -58,7 +58,7 @@ def deal_facts(snapshot: Snapshot) -> pd.DataFrame:
 def booked_deals(snapshot: Snapshot, cutoff: Cutoff) -> pd.DataFrame:
     """Headline deals won at the cutoff and booked in its period, or to be booked later in it: key and amount."""
     deals = snapshot.deals
-    won = deals.filter((deals.status == "won") & deals.is_headline & ~deals.close_date.isnull())
+    won = deals.filter((deals.status == "won") & deals.is_headline)
     day = won.booked_on.fill_null(won.close_date)
     inside = won.filter(day.between(cutoff.period.start, cutoff.period.end))
     rows = inside.select("opportunity_id", amount=inside.amount.cast("float64")).order_by("opportunity_id")
