@@ -61,7 +61,7 @@ class WinProbability:
         self.wins_ = int(known.loc[known["won"] == 1, "opportunity_id"].nunique())
         self.periods_ = tuple(known.sort_values("last_day", kind="stable")["period"].unique())
         self.rates_ = StageRates().fit(known)
-        self.note_ = self._shortage()
+        self.note_ = self._shortage(known)
         self.basis_ = "stage rates" if self.note_ else "model"
         if self.basis_ == "model":
             self._fit_model(known)
@@ -99,7 +99,7 @@ class WinProbability:
             }
         )
 
-    def _shortage(self) -> str:
+    def _shortage(self, known: pd.DataFrame) -> str:
         options, found = self.options, len(self.periods_)
         if found < options.minimum_periods:
             return (
@@ -111,14 +111,25 @@ class WinProbability:
                 f"Win rates by stage are used: a model needs {options.minimum_wins} deals won, "
                 f"and the history has {self.wins_}."
             )
+        if known.loc[~self._is_later(known), "won"].nunique() < 2:
+            return (
+                "Win rates by stage are used: a model needs deals won and deals not won before the latest "
+                f"{options.calibration_periods} periods, and the history has only one of the two."
+            )
         return ""
+
+    def _is_later(self, known: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Whether each row belongs to the periods on which the model is calibrated."""
+        return known["period"].isin(self.periods_[-self.options.calibration_periods :]).to_numpy()
 
     def _fit_model(self, known: pd.DataFrame) -> None:
         """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
         self.encoding_ = Encoding.learn(known)
+        later, weights = self._is_later(known), self._weights(known)
         matrix, won = feature_matrix(known, self.encoding_), known["won"].to_numpy()
-        weights = self._weights(known)
-        later = known["period"].isin(self.periods_[-self.options.calibration_periods :]).to_numpy()
+        # The trees cannot be grown over a column without any value, such as one that a source does not record.
+        self.used_ = list(matrix.loc[~later].dropna(axis="columns", how="all").columns)
+        matrix = matrix[self.used_]
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
         self.intercept_, self.slope_ = _calibration(
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
@@ -150,7 +161,7 @@ class WinProbability:
         return model.fit(matrix.to_numpy(), won, sample_weight=weights)
 
     def _log_odds(self, matrix: pd.DataFrame) -> Floats:
-        return self.intercept_ + self.slope_ * self.model_.decision_function(matrix.to_numpy())
+        return self.intercept_ + self.slope_ * self.model_.decision_function(matrix[self.used_].to_numpy())
 
     def _effects(self, states: pd.DataFrame) -> Floats:
         """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""
