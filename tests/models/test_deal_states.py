@@ -112,7 +112,7 @@ def seen(by_hand):
 
     def look(key, *texts):
         rows = states[states["opportunity_id"] == key]
-        return rows if not texts else rows.reindex(pd.to_datetime(list(texts)))
+        return rows if not texts else rows.reindex(pd.to_datetime(list(texts))).rename_axis("cutoff")
 
     return look
 
