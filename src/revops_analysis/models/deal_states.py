@@ -17,6 +17,7 @@ from ibis import _
 from revops_analysis.models.cutoffs import Cutoff, as_table
 from revops_analysis.models.deal_stays import deal_stays
 from revops_analysis.tables.days import business_day
+from revops_analysis.tables.deals import status_of
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -48,10 +49,9 @@ def deal_states(snapshot: Snapshot, cutoffs: Sequence[Cutoff]) -> pd.DataFrame:
         joined = matched.drop(*(f"{name}_of" for name in _KEY))
     record = _records(snapshot, seen)
     whole = joined.left_join(record, [joined.cutoff == record.record_on, joined.owner_id == record.record_of])
-    priced = snapshot.in_reporting_currency(
-        whole.drop("record_on", "record_of"), ["amount", "first_amount"], day="cutoff"
-    )
-    return _frame(priced, snapshot)
+    priced = snapshot.in_reporting_currency(whole.drop("record_on", "record_of"), ["amount"], day="cutoff")
+    both = snapshot.in_reporting_currency(priced, ["first_amount"], currency="first_currency", day="cutoff")
+    return _frame(both, snapshot)
 
 
 def _named(cutoffs: Sequence[Cutoff]) -> str:
@@ -76,10 +76,10 @@ def _activity(snapshot: Snapshot, seen: ir.Table) -> ir.Table:
     """Activities on each deal up to each cutoff, by key."""
     if not snapshot.has("activities"):
         return _nothing(seen, "days_since_activity", "activities_7d", "activities_14d", "activities_56d")
-    acts = snapshot.table("activities").select(acted_on=_.opportunity_id, occurred_at=_.occurred_at)
-    both = seen.select(*_KEY, "ends_at").inner_join(acts, _.opportunity_id == acts.acted_on)
-    past = both.filter(both.occurred_at < both.ends_at)
-    ago = past.mutate(ago=past.ends_at.delta(past.occurred_at, unit="day"))
+    acts, zone = snapshot.table("activities"), snapshot.definitions.business_time_zone
+    dated = acts.select(acted_for=acts.opportunity_id, acted_on=business_day(acts.occurred_at, zone))
+    both = seen.select(*_KEY).inner_join(dated, [seen.opportunity_id == dated.acted_for, dated.acted_on <= seen.cutoff])
+    ago = both.mutate(ago=both.cutoff.delta(both.acted_on, unit="day"))
     return ago.group_by(_KEY).aggregate(
         days_since_activity=ago.ago.min(),
         activities_7d=(ago.ago < 7).sum(),
@@ -114,17 +114,16 @@ def _records(snapshot: Snapshot, seen: ir.Table) -> ir.Table:
 
 
 def _closings(snapshot: Snapshot) -> ir.Table:
-    """Headline deals that entered a closed stage, by owner at that moment and day."""
-    history, zone = snapshot.history, snapshot.definitions.business_time_zone
-    chosen = snapshot.table("opportunities")
-    headline = chosen.filter(chosen.type.isin(snapshot.definitions.headline_types).fill_null(True))
-    entered = history.filter((history.status != "open") & (history.stage_entered_at == history.changed_at))
+    """Headline deals that entered a closed stage, by owner at that moment and day; those deleted later stay counted."""
+    history, definitions = snapshot.history, snapshot.definitions
+    deals = snapshot.table("opportunities")
+    headline = deals.filter(deals.type.isin(definitions.headline_types).fill_null(True))
+    entered = history.filter((history.status != "open") & ~history.stage.identical_to(history.from_stage))
     known = entered.semi_join(headline, "opportunity_id").select("owner_id", "status", closed_on=_.changed_on)
-    deals = snapshot.deals
-    rebuilt = deals.filter((deals.basis == "rebuilt") & (deals.status != "open") & deals.is_headline)
-    guessed = rebuilt.select(
-        "owner_id", "status", closed_on=ibis.coalesce(business_day(rebuilt.closed_at, zone), rebuilt.close_date)
-    )
+    unrecorded = headline.anti_join(history, "opportunity_id").mutate(status=status_of(_.stage, definitions))
+    closed = unrecorded.filter(unrecorded.status != "open")
+    closed_on = ibis.coalesce(business_day(closed.closed_at, definitions.business_time_zone), closed.close_date)
+    guessed = closed.select("owner_id", "status", closed_on=closed_on)
     both = ibis.union(known, guessed)
     return both.group_by(["owner_id", "closed_on"]).aggregate(won=(both.status == "won").sum(), closed=both.count())
 
@@ -138,7 +137,7 @@ def _frame(table: ir.Table, snapshot: Snapshot) -> pd.DataFrame:
     """Numbers as float64 (days and counts too, because they may be null), days as datetime64."""
     kinds = table.schema()
     numbers = {name: table[name].cast("float64") for name, kind in kinds.items() if kind.is_numeric()}
-    ordered = table.mutate(**numbers).drop("ends_at", "currency").order_by(_KEY)
+    ordered = table.mutate(**numbers).drop("ends_at", "currency", "first_currency").order_by(_KEY)
     frame = ordered.to_pyarrow().to_pandas(date_as_object=False)
     for name in _COUNTS:  # nothing recorded is none, where the source records it
         if snapshot.has(_NEEDS.get(name, "opportunities")):

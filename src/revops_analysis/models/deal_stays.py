@@ -1,8 +1,9 @@
 """Every stay of a headline deal in one recorded state, open or won, by business day: what back-tests look up.
 
 A deal is in a state on a day if `since` ≤ day < `until`: of the changes of one day only the last shows, as it does in
-`Snapshot.deals`. Deals without recorded changes are open from creation to closing (docs/as-of.md, `rebuilt`); those
-whose history begins after their creation are open until then, and nothing is known but their age.
+`Snapshot.deals`. Deals without recorded changes are open from creation to closing (docs/as-of.md, `rebuilt`), and their
+stage is known on the as-of date at most; those whose history begins after their creation are open until then, and
+nothing is known but their age.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ibis.expr.types as ir
 from ibis import _
 
 from revops_analysis.tables.days import business_day
+from revops_analysis.tables.deals import stage_order_of, status_of
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -24,7 +26,10 @@ CURRENT_FEATURES = ("segment", "product", "source")
 TRAIL = ("pushes", "days_pushed", "amount_changes", "stage_changes", "reopenings")
 """What is counted along a deal's changes, from 0 at its first."""
 
-_FAR = ibis.date(9999, 12, 31)
+_LONG_AGO, _FAR = ibis.date(1, 1, 1), ibis.date(9999, 12, 31)
+"""A deal without a day of creation was always there; what has not ended holds for ever."""
+
+_NO_DAY = ibis.null("date")
 _MONEY = "decimal(18, 2)"
 
 
@@ -33,15 +38,16 @@ def deal_stays(snapshot: Snapshot) -> ir.Table:
 
     Columns: opportunity_id, type, segment, product, source (as `CURRENT_FEATURES` says), created_on, since, until (the
     first day on which it held no more; 9999-12-31 if it still holds), status (open, won), stage, stage_order, category,
-    crm_probability, close_date, entered_on (since when it is in the stage), amount and first_amount in `currency`,
-    owner_id, booked_on (won only) and the counts of `TRAIL`. Computed once a snapshot.
+    crm_probability, close_date, entered_on (since when it is in the stage), amount in `currency`, first_amount in
+    `first_currency`, owner_id, booked_on (won only) and the counts of `TRAIL`, null for deals without recorded changes.
+    Computed once a snapshot.
     """
     return snapshot.keep("models: deal stays", lambda: _deal_stays(snapshot))
 
 
 def _deal_stays(snapshot: Snapshot) -> ir.Table:
     described = _described(snapshot)
-    parts = [_from_history(snapshot), _before_history(snapshot, described), *_rebuilt(snapshot)]
+    parts = [_from_history(snapshot), _before_history(snapshot, described), *_without_history(snapshot)]
     stays = ibis.union(*(part.select(*_COLUMNS) for part in parts))
     joined = stays.inner_join(described, stays.opportunity_id == described.deal_id).drop("deal_id")
     since = ibis.greatest(joined.since, ibis.coalesce(joined.created_on, joined.since))
@@ -52,7 +58,8 @@ def _deal_stays(snapshot: Snapshot) -> ir.Table:
 
 _COLUMNS = (
     *("opportunity_id", "since", "until", "status", "stage", "stage_order", "category", "crm_probability"),
-    *("close_date", "entered_on", "amount", "first_amount", "currency", "owner_id", "booked_on", *TRAIL),
+    *("close_date", "entered_on", "amount", "currency", "first_amount", "first_currency", "owner_id", "booked_on"),
+    *TRAIL,
 )
 
 
@@ -101,17 +108,20 @@ def _trail(snapshot: Snapshot) -> ir.Table:
         priced_so_far=_.amount_original.count().over(so_far),
     )
     is_open = before.status == "open"
+    is_first_price = before.amount_original.notnull() & (before.priced_so_far == 1)
     days = ibis.ifelse(is_open, before.close_date.delta(before.close_before, unit="day"), 0)
     marked = before.mutate(
         days_pushed=ibis.greatest(days.fill_null(0), 0),
         amount_changes=_flag(is_open & (before.amount_original != before.amount_before)),
         stage_changes=_flag(is_open & (before.stage != before.from_stage)),
         reopenings=_flag(is_open & (before.status_before != "open")),
-        first_amount=ibis.ifelse(before.priced_so_far == 1, before.amount_original, ibis.null(_MONEY)),
+        first_amount=ibis.ifelse(is_first_price, before.amount_original, ibis.null(_MONEY)),
+        first_currency=ibis.ifelse(is_first_price, before.currency, ibis.null("string")),
     )
     counted = marked.mutate(pushes=_flag(marked.days_pushed > 0))
     sums = {name: counted[name].sum().over(so_far).cast("int64") for name in TRAIL}
-    return counted.mutate(**sums, first_amount=counted.first_amount.max().over(so_far))
+    first = {name: counted[name].max().over(so_far) for name in ("first_amount", "first_currency")}
+    return counted.mutate(**sums, **first)
 
 
 def _flag(condition: ir.BooleanValue) -> ir.Value:
@@ -123,53 +133,54 @@ def _before_history(snapshot: Snapshot, described: ir.Table) -> ir.Table:
     history = snapshot.history
     first = history.filter(history.change_index == 0)
     late = first.inner_join(described, first.opportunity_id == described.deal_id)
-    found = late.filter(late.created_on < late.changed_on)
-    return found.select("opportunity_id", since=found.created_on, until=found.changed_on).mutate(
-        **_unknown(), status=ibis.literal("open"), booked_on=ibis.null("date")
+    began = ibis.coalesce(late.created_on, _LONG_AGO)
+    return late.select("opportunity_id", since=began, until=late.changed_on).mutate(
+        **_unknown(), status=ibis.literal("open"), booked_on=_NO_DAY
     )
 
 
-def _rebuilt(snapshot: Snapshot) -> tuple[ir.Table, ...]:
-    """Deals without recorded changes: open until they closed, won from then on; the stage only while it is known."""
-    deals = snapshot.deals.filter((snapshot.deals.basis == "rebuilt") & snapshot.deals.is_headline)
-    still = deals.status == "open"
-    known = {
-        **_unknown(),
-        "stage": ibis.ifelse(still, deals.stage, ibis.null("string")),
-        "stage_order": ibis.ifelse(still, deals.stage_order, ibis.null("int64")),
-        "category": ibis.ifelse(still, deals.forecast_category, ibis.null("string")),
-        "crm_probability": ibis.ifelse(still, deals.probability, ibis.null("float64")),
-        "close_date": deals.close_date,
-        "amount": deals.amount_original,
-        "first_amount": deals.amount_original,
-        "currency": deals.currency,
-        "owner_id": deals.owner_id,
-    }
-    closed_on = ibis.coalesce(deals.closed_on, ibis.ifelse(still, _FAR, deals.created_on))
-    until_closed = deals.mutate(
-        **known, since=deals.created_on, until=closed_on, status=ibis.literal("open"), booked_on=ibis.null("date")
+def _without_history(snapshot: Snapshot) -> tuple[ir.Table, ...]:
+    """Deals of which no change is recorded by the as-of date: open until they closed, won from then on.
+
+    What gives away how a deal ended (stage, category, CRM probability) is known from its closing on, and of an open
+    deal on the as-of date at most. A closed deal without a date counts as closed on the as-of date and not before.
+    """
+    table = snapshot.table("opportunities")
+    deals = table.anti_join(snapshot.history, "opportunity_id")
+    definitions, today = snapshot.definitions, ibis.literal(snapshot.as_of)
+    zone = definitions.business_time_zone
+    status = status_of(deals.stage, definitions)
+    closed_day = ibis.coalesce(business_day(deals.closed_at, zone), deals.close_date)
+    began = ibis.coalesce(business_day(deals.created_at, zone), _LONG_AGO)
+    values = {name: deals[name] for name in ("close_date", "amount", "currency", "owner_id")}
+    known = deals.mutate(
+        **{**_unknown(), **values, "first_amount": deals.amount, "first_currency": deals.currency},
+        final_stage=deals.stage,
+        final_status=status,
+        final_category=deals.forecast_category,
+        final_probability=deals.probability,
+        began=began,
+        ended=ibis.ifelse(status == "open", today, ibis.coalesce(closed_day, today)),
+        booking_day=deals.close_date if definitions.booking_day == "close_date" else closed_day,
     )
-    won = deals.filter((deals.status == "won") & deals.booked_on.notnull())
-    after = won.mutate(
-        **{
-            **_unknown(),
-            "close_date": won.close_date,
-            "amount": won.amount_original,
-            "currency": won.currency,
-            "owner_id": won.owner_id,
-            "stage": won.stage,
-            "stage_order": won.stage_order,
-        },
-        since=won.booked_on,
+    before = known.mutate(since=known.began, until=known.ended, status=ibis.literal("open"), booked_on=_NO_DAY)
+    lasting = known.filter(known.final_status != "lost")
+    after = lasting.mutate(
+        since=lasting.ended,
         until=_FAR,
-        status=ibis.literal("won"),
+        status=lasting.final_status,
+        stage=lasting.final_stage,
+        stage_order=stage_order_of(lasting.final_stage, definitions),
+        category=lasting.final_category,
+        crm_probability=lasting.final_probability,
+        booked_on=ibis.ifelse(lasting.final_status == "won", lasting.booking_day, _NO_DAY),
     )
-    return until_closed, after
+    return before, after
 
 
 def _unknown() -> dict[str, ir.Value]:
     """A state of which nothing is known."""
-    texts = {name: ibis.null("string") for name in ("stage", "category", "currency", "owner_id")}
+    texts = {name: ibis.null("string") for name in ("stage", "category", "currency", "first_currency", "owner_id")}
     days = {name: ibis.null("date") for name in ("close_date", "entered_on")}
     amounts = {name: ibis.null(_MONEY) for name in ("amount", "first_amount")}
     counts = {name: ibis.null("int64") for name in TRAIL}

@@ -114,7 +114,7 @@ def gather_evidence(snapshot: Snapshot, asked: Sequence[Cutoff], *, lead_days: i
     return Evidence(
         snapshot.as_of,
         labelled,
-        _with_outcomes(sums, labelled, wins),
+        _with_outcomes(sums, labelled, wins, snapshot.as_of),
         wins,
         _created(snapshot),
         snapshot.definitions.reporting_currency,
@@ -136,16 +136,17 @@ def _grid(snapshot: Snapshot, asked: Sequence[Cutoff], first_day: date | None, l
 
 
 def _first_day(snapshot: Snapshot) -> date | None:
-    """The first day from which the data can be trusted: the period of the first booking, if deals existed by then.
+    """The first day from which the data can be trusted: the period of the first win, if deals existed by then.
 
     A CRM that was filled with the deals open on one day knows older creations, and none of the deals that had closed.
     """
     stays = deal_stays(snapshot)
     won = stays.filter(stays.status == "won")
-    created, booked = stays.created_on.min().to_pyarrow().as_py(), won.booked_on.min().to_pyarrow().as_py()
-    if created is None or booked is None:
+    # A win recorded later with an earlier booking day was not known in that earlier period, so `since` counts.
+    created, first_win = stays.created_on.min().to_pyarrow().as_py(), won.since.min().to_pyarrow().as_py()
+    if created is None or first_win is None:
         return created
-    return max(created, period_containing(booked, snapshot.definitions.fiscal_calendar).start)
+    return max(created, period_containing(first_win, snapshot.definitions.fiscal_calendar).start)
 
 
 def _booked(snapshot: Snapshot, cutoffs: Sequence[Cutoff]) -> pd.DataFrame:
@@ -206,9 +207,8 @@ def _labelled(states: pd.DataFrame, wins: pd.DataFrame, as_of: date) -> pd.DataF
     )
 
 
-def _with_outcomes(sums: pd.DataFrame, states: pd.DataFrame, wins: pd.DataFrame) -> pd.DataFrame:
+def _with_outcomes(sums: pd.DataFrame, states: pd.DataFrame, wins: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Add bookings of each cutoff's period, if it is over, and where they came from."""
-    is_over = sums["period"].isin(states.loc[states["won"].notna(), "period"]) | sums["period"].isin(wins["period"])
     total = sums["period"].map(wins.groupby("period")["amount"].sum()).fillna(0.0)
     from_open = states.groupby(KEY, sort=True)["won_amount"].sum(min_count=1).rename("open_won").reset_index()
     pairs = sums[KEY].merge(wins[["period", "created_on", "amount"]], on="period")
@@ -218,7 +218,7 @@ def _with_outcomes(sums: pd.DataFrame, states: pd.DataFrame, wins: pd.DataFrame)
     frame[["open_won", "created_won"]] = frame[["open_won", "created_won"]].fillna(0.0)
     frame["other"] = frame["bookings"] - frame["booked"] - frame["signed"] - frame["open_won"] - frame["created_won"]
     frame["other"] = frame["other"].round(2)
-    return _blanked(frame, frame.loc[is_over.to_numpy(), "last_day"].max(), list(_OUTCOMES))
+    return _blanked(frame, pd.Timestamp(as_of), list(_OUTCOMES))
 
 
 def _created(snapshot: Snapshot) -> pd.DataFrame:

@@ -46,21 +46,22 @@ def feature_matrix(states: pd.DataFrame, encoding: Encoding, life: pd.DataFrame)
 
     `life`: `SilentDeals.estimate` of the same rows, or the same columns of nulls.
     """
+    dated = _dated(states)
     days = {
         "days_left": states["last_day"] - states["cutoff"],
         "days_to_start": states["first_day"] - states["cutoff"],
-        "days_to_close_date": states["close_date"] - states["cutoff"],
-        "close_date_after_end": states["close_date"] - states["last_day"],
+        "days_to_close_date": dated["close_date"] - states["cutoff"],
+        "close_date_after_end": dated["close_date"] - states["last_day"],
     }
-    closed = states["owner_closed"] + OWNER_PRIOR
+    closed = dated["owner_closed"] + OWNER_PRIOR
     frame = {
         **{name: states[name] for name in _PLAIN},
         **{name: span.dt.days.astype("float64") for name, span in days.items()},
         **{name: encoding.codes(states, name) for name in _CATEGORIES},
-        "amount_log": np.log(states["amount"].where(states["amount"] > 0)),
-        "amount_kept": states["amount"] / states["first_amount"].where(states["first_amount"] > 0),
+        "amount_log": np.log(dated["amount"].where(dated["amount"] > 0)),
+        "amount_kept": dated["amount"] / dated["first_amount"].where(dated["first_amount"] > 0),
         "activities_week": 7 * states["activities_56d"] / np.minimum(states["age_days"] + 1, 56),
-        "owner_win_rate": (states["owner_won"] + OWNER_PRIOR * encoding.win_rate) / closed,
+        "owner_win_rate": (dated["owner_won"] + OWNER_PRIOR * encoding.win_rate) / closed,
     }
     quiet = states["days_since_activity"]
     frame["days_since_activity"] = quiet.where(quiet.notna() | states["activities_56d"].isna(), states["age_days"])
@@ -73,6 +74,16 @@ def with_features(matrix: pd.DataFrame, other: pd.DataFrame, names: Sequence[str
     """The matrix with some features taken from another; what follows from them is computed again."""
     changed = matrix.assign(**{name: other[name].to_numpy() for name in names})
     return changed.assign(process_win=changed["alive"] * changed["win_if_alive"])
+
+
+def _dated(states: pd.DataFrame) -> pd.DataFrame:
+    """What could be today's value and not the cutoff's, null where it is: in deals without recorded changes.
+
+    Of those nothing is counted either, which tells them apart. Some sources set the amount of a lost deal to 0.
+    """
+    is_recorded = states["pushes"].notna()
+    names = ("close_date", "amount", "first_amount", "owner_won", "owner_closed")
+    return pd.DataFrame({name: states[name].where(is_recorded) for name in names})
 
 
 _PLAIN = (
@@ -145,13 +156,15 @@ def _close_date(states: pd.DataFrame) -> list[str]:
 
 def _activity(states: pd.DataFrame) -> list[str]:
     texts = []
-    for quiet, recent in zip(states["days_since_activity"], states["activities_56d"], strict=True):
+    alive = states["alive"] if "alive" in states else pd.Series(np.nan, index=states.index)
+    for quiet, recent, chance in zip(states["days_since_activity"], states["activities_56d"], alive, strict=True):
         if pd.isna(recent):
-            texts.append("activity is not recorded")
+            text = "activity is not recorded"
         elif pd.isna(quiet):
-            texts.append("no activity so far")
+            text = "no activity so far"
         else:
-            texts.append(f"last activity {quiet:.0f} days ago, {recent:.0f} in eight weeks")
+            text = f"last activity {quiet:.0f} days ago, {recent:.0f} in eight weeks"
+        texts.append(text if pd.isna(chance) else f"{chance:.0%} likely to be alive; {text}")
     return texts
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from revops_analysis.metrics.deals import missing
 from revops_analysis.models.forecaster import QUANTILE_NAMES, quantiles_of
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def deal_facts(snapshot: Snapshot) -> pd.DataFrame:
 def booked_deals(snapshot: Snapshot, cutoff: Cutoff) -> pd.DataFrame:
     """Headline deals won at the cutoff and booked in its period, or to be booked later in it: key and amount."""
     deals = snapshot.deals
-    won = deals.filter((deals.status == "won") & deals.is_headline & ~missing(deals.close_date))
+    won = deals.filter((deals.status == "won") & deals.is_headline)
     day = won.booked_on.fill_null(won.close_date)
     inside = won.filter(day.between(cutoff.period.start, cutoff.period.end))
     rows = inside.select("opportunity_id", amount=inside.amount.cast("float64")).order_by("opportunity_id")

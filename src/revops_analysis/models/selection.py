@@ -124,8 +124,8 @@ def _reason(table: pd.DataFrame, rival: str | None, weight: float, options: Sele
         for name in (options.model, rival)
     }
     return (
-        f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the best rule, {rival}, by "
-        f"{wape[rival]:.1%}: the model has {weight:.0%} of the weight."
+        f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the best rule "
+        f"({rival.replace('_', ' ')}) by {wape[rival]:.1%}: the model has {weight:.0%} of the weight."
     )
 
 

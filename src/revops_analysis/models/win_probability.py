@@ -63,7 +63,7 @@ class WinProbability:
         self.wins_ = int(known.loc[known["won"] == 1, "opportunity_id"].nunique())
         self.periods_ = tuple(known.sort_values("last_day", kind="stable")["period"].unique())
         self.rates_ = StageRates().fit(known)
-        self.note_ = self._shortage()
+        self.note_ = self._shortage(known)
         self.basis_ = "stage rates" if self.note_ else "model"
         if self.basis_ == "model":
             self._fit_model(known)
@@ -108,7 +108,8 @@ class WinProbability:
         effects = self._effects(states, earlier)
         order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :top]
         names = [group for group in GROUPS if group not in _NOT_REASONS]
-        texts = np.array([describe(states, group) for group in names], dtype=object)
+        told = states.assign(alive=self.alive(states, earlier))
+        texts = np.array([describe(told, group) for group in names], dtype=object)
         rows = np.repeat(np.arange(len(states)), order.shape[1])
         chosen = order.ravel()
         return pd.DataFrame(
@@ -121,7 +122,7 @@ class WinProbability:
             }
         )
 
-    def _shortage(self) -> str:
+    def _shortage(self, known: pd.DataFrame) -> str:
         options, found = self.options, len(self.periods_)
         if found < options.minimum_periods:
             return (
@@ -133,16 +134,24 @@ class WinProbability:
                 f"Win rates by stage are used: a model needs {options.minimum_wins} deals won, "
                 f"and the history has {self.wins_}."
             )
+        if known.loc[~self._is_later(known), "won"].nunique() < 2:
+            return (
+                "Win rates by stage are used: a model needs deals won and deals not won before the latest "
+                f"{options.calibration_periods} periods, and the history has only one of the two."
+            )
         return ""
+
+    def _is_later(self, known: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Whether each row belongs to the periods on which the model is calibrated."""
+        latest = max(1, round(self.options.calibration_share * len(self.periods_)))
+        return known["period"].isin(self.periods_[-latest:]).to_numpy()
 
     def _fit_model(self, known: pd.DataFrame) -> None:
         """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
         self.encoding_ = Encoding.learn(known)
         self.silent_ = SilentDeals(self.options.silent).fit(known)
         matrix, won = self.features(known, None), known["won"].to_numpy()
-        weights = self._weights(known)
-        latest = max(1, round(self.options.calibration_share * len(self.periods_)))
-        later = known["period"].isin(self.periods_[-latest:]).to_numpy()
+        later, weights = self._is_later(known), self._weights(known)
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
         self.intercept_, self.slope_ = _calibration(
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
@@ -165,8 +174,9 @@ class WinProbability:
         return later["opportunity_id"].nunique() / max(len(later), 1) / self.options.calibration_weight
 
     def _weights(self, known: pd.DataFrame) -> Floats:
-        typical = known["amount"].median()
-        relative = (known["amount"] / typical if typical > 0 else known["amount"] * np.nan).fillna(1.0)
+        amount = known["amount"].where(known["pushes"].notna())  # without recorded changes it may be today's
+        typical = amount.median()
+        relative = (amount / typical if typical > 0 else amount * np.nan).fillna(1.0)
         weights = relative.clip(lower=0.01).to_numpy() ** self.options.amount_power
         return weights / weights.mean()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
@@ -55,12 +56,19 @@ def unit_label(unit: str, currency: str) -> str:
     return {"currency": currency, "currency_per_day": f"{currency} a day", "days": "days"}.get(unit, "")
 
 
+_QUANTILE = re.compile(r"p\d+(_\d)?")
+
+
 def heading(name: str) -> str:
     """A column's name as its heading reads.
 
-    >>> heading("nrr_low"), heading("base_mrr"), heading("opportunity_id"), heading("n")
-    ('NRR low', 'Base MRR', 'Opportunity ID', 'n')
+    Quantiles read as percentages: p2_5 and p90 are 2.5% and 90%, what the value lies below with that probability.
+
+    >>> heading("nrr_low"), heading("base_mrr"), heading("opportunity_id"), heading("n"), heading("p2_5")
+    ('NRR low', 'Base MRR', 'Opportunity ID', 'n', '2.5%')
     """
+    if _QUANTILE.fullmatch(name):
+        return name[1:].replace("_", ".") + "%"
     first, *rest = name.split("_")
     return " ".join([ACRONYMS.get(first, first[:1].upper() + first[1:]), *(ACRONYMS.get(word, word) for word in rest)])
 

@@ -12,6 +12,11 @@ from revops_analysis.models.forecaster import QUANTILES
 FEWEST = 4
 """Past errors below which no range is stated."""
 
+WIDEST = 50.0
+"""A rule whose past outcomes were between 1 and this many times its forecast has no range worth stating."""
+
+_TOO_WIDE = "No range: its past errors at this time are too wide to say anything."
+
 MODEL_BASED_UNTIL = {50: 3, 80: 9, 95: 39}
 """Past errors from which an interval can be read off them: the smallest n with (n + 1) × its lower level ≥ 1."""
 
@@ -39,6 +44,8 @@ def range_from_past(
     n = len(ratios)
     if n < FEWEST or not forecast > 0:
         return (math.nan,) * len(QUANTILES), (_no_range(n, forecast),)
+    if float(ratios.max()) > WIDEST * float(ratios.min()):
+        return (math.nan,) * len(QUANTILES), (_TOO_WIDE,)
     levels = np.array(QUANTILES)
     read_off = np.quantile(ratios, levels, method="weibull")
     inside = (n + 1) * np.minimum(levels, 1 - levels) >= 1 - 1e-9
