@@ -137,7 +137,7 @@ class WinProbability:
         if known.loc[~self._is_later(known), "won"].nunique() < 2:
             return (
                 "Win rates by stage are used: a model needs deals won and deals not won before the latest "
-                f"{options.calibration_periods} periods, and the history has only one of the two."
+                f"{options.calibration_share:.0%} of the periods, and the history has only one of the two."
             )
         return ""
 
