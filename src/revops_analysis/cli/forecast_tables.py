@@ -63,6 +63,8 @@ def _parts(made: BookingsForecast) -> pd.DataFrame:
 
 
 def _methods(made: BookingsForecast) -> pd.DataFrame:
+    import pandas as pd
+
     columns = ["mean", "p2_5", "p10", "p50", "p90", "p97_5"]
     shown = made.summary[["title", *columns]].rename(columns={"title": "method"}).astype(object)
     for name in columns:
