@@ -11,7 +11,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -81,7 +81,8 @@ def plot_fan(fan: pd.DataFrame, forecast: BookingsForecast) -> Figure:
         axes.axhline(forecast.target, color=_TARGET, linewidth=1.8, linestyle=(0, (1, 1)))
         top = max(top, forecast.target)
     period = forecast.cutoff.period
-    axes.set_xlim(min(pd.Timestamp(period.start), fan["cutoff"].min()) - pd.Timedelta(days=5), _end(period.end))
+    begin = min(pd.Timestamp(period.start), pd.Timestamp(days.min()))
+    axes.set_xlim(_place(begin - pd.Timedelta(days=5)), _place(pd.Timestamp(period.end) + pd.Timedelta(days=3)))
     axes.set_ylim(0, top * 1.12)
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=5))
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
@@ -93,8 +94,9 @@ def plot_fan(fan: pd.DataFrame, forecast: BookingsForecast) -> Figure:
     return made
 
 
-def _end(day: object) -> pd.Timestamp:
-    return pd.Timestamp(day) + pd.Timedelta(days=3)  # type: ignore[arg-type]
+def _place(day: pd.Timestamp) -> float:
+    """Where a day is on an axis of dates."""
+    return float(date2num(day))
 
 
 def _band(axes: Axes, days: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], tint: str) -> None:
@@ -204,13 +206,13 @@ def components_title(forecast: BookingsForecast) -> str:
         return f"Nothing is expected to be booked in {label}."
     sure = float(parts.reindex(["booked", "signed"]).fillna(0.0).sum())
     rest = parts.drop(["booked", "signed"], errors="ignore")
-    largest = rest.idxmax() if (rest > 0).any() else None
+    largest = str(rest.idxmax()) if (rest > 0).any() else None
     begin = (
         f"{percent(sure / whole)} of the forecast of {label} is certain" if sure else f"Nothing of {label} is booked"
     )
     if largest is None:
         return begin
-    return f"{begin}; {percent(float(rest[largest]) / whole)} is expected from {_SENTENCES[str(largest)]}"
+    return f"{begin}; {percent(float(rest[largest]) / whole)} is expected from {_SENTENCES[largest]}"
 
 
 _SENTENCES = {
@@ -279,7 +281,7 @@ def groups_title(forecast: BookingsForecast, cut: str) -> str:
     widths = (sized["p90"] - sized["p10"]) / sized["mean"]
     if len(sized) < 2:
         return begin
-    widest = sized.loc[widths.idxmax()]
+    widest = sized.iloc[int(widths.to_numpy().argmax())]
     span = f"{short_number(widest['p10'])} to {short_number(widest['p90'])}"
     if widest["group"] == first["group"]:
         return f"{begin} and is the least certain {word}, {span}"

@@ -204,7 +204,10 @@ def coverage_title(coverage: pd.DataFrame) -> str:
     if known.empty:
         return "Whether the ranges hold is not known: none was stated in past periods."
     off = known[(known["interval"] / 100 < known["low"]) | (known["interval"] / 100 > known["high"])]
-    parts = [f"the {row.interval}% range held {percent(row.share)}" for row in known.itertuples()]
+    parts = [
+        f"the {level}% range held {percent(float(share))}"
+        for level, share in zip(known["interval"], known["share"], strict=True)
+    ]
     said = ", ".join(parts)
     verdict = "as promised, within chance" if off.empty else _verdict(off)
     return f"{said[:1].upper()}{said[1:]} of the time: {verdict}"

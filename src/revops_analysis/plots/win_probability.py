@@ -153,14 +153,14 @@ def plot_scores(report: WinReport) -> Figure:
 
 def scores_title(report: WinReport) -> str:
     """How much smaller the model's squared error is than that of the next best."""
-    scores = report.scores.set_index("method")
-    if pd.isna(scores.loc[MODEL, "brier"]):
-        return report.trial.reason or f"The model cannot be scored: {scores.loc[MODEL, 'reason']}."
-    others = scores["brier"].drop(MODEL).dropna()
-    best = others.idxmin()
-    name = str(scores.loc[best, "title"])
-    change = 1 - scores.loc[MODEL, "brier"] / others[best]
+    rows = {str(row["method"]): row for row in report.scores.to_dict("records")}
+    ours = float(rows[MODEL]["brier"])
+    if np.isnan(ours):
+        return report.trial.reason or f"The model cannot be scored: {rows[MODEL]['reason']}."
+    others = {name: float(row["brier"]) for name, row in rows.items() if name != MODEL and pd.notna(row["brier"])}
+    best = min(others, key=lambda name: others[name])
+    name, change = str(rows[best]["title"]), 1 - ours / others[best]
     word = "smaller" if change >= 0 else "larger"
-    low, high = scores.loc[best, "gain_low"], scores.loc[best, "gain_high"]
-    sure = "" if pd.isna(low) or low > 0 or high < 0 else ", which may be chance"
-    return f"Our squared error is {percent(abs(change))} {word} than that of the {name[:1].lower()}{name[1:]}{sure}"
+    low, high = float(rows[best]["gain_low"]), float(rows[best]["gain_high"])
+    chance = ", which may be chance" if low <= 0 <= high else ""
+    return f"Our squared error is {percent(abs(change))} {word} than that of the {name[:1].lower()}{name[1:]}{chance}"
