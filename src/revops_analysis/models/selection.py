@@ -28,7 +28,7 @@ class SelectionOptions:
     periods count for the range as the model draws it. `model`: the method that is preferred."""
 
     model: str = "deal_model"
-    prior_periods: float = 4.0
+    prior_periods: float = 16.0
     minimum_periods: int = 3
     half_life: float = 6.0
     range_periods: float = 8.0

@@ -156,10 +156,11 @@ def _scores(rows: pd.DataFrame, trial: WinTrial, seed: int) -> pd.DataFrame:
         known = rows[rows[method].notna()]
         scored = score_probabilities(known["won"], known[method]).set_index("score")
         why = trial.reason or (NO_CRM if known.empty else scored["reason"].iloc[0])
-        values = {str(name): value for name, value in scored["value"].items()}
-        line = {"method": method, "title": title, **values, **_by_deal(known, method)}
-        line |= _gain(known, method, seed) | {"n": len(known), "deals": known["opportunity_id"].nunique()}
-        lines.append(line | {"reason": why})
+        line: dict[str, object] = {"method": method, "title": title}
+        line |= dict(zip(scored.index.astype(str), scored["value"].astype(float), strict=True))
+        line |= {**_by_deal(known, method), **_gain(known, method, seed)}
+        line |= {"n": len(known), "deals": known["opportunity_id"].nunique(), "reason": why}
+        lines.append(line)
     return pd.DataFrame(lines)
 
 
@@ -171,14 +172,15 @@ def _by_deal(rows: pd.DataFrame, method: str) -> dict[str, float]:
     return {"brier_by_deal": float(squares.groupby([rows["period"], rows["opportunity_id"]]).mean().mean())}
 
 
-def _gain(rows: pd.DataFrame, method: str, seed: int) -> dict[str, float | None]:
+def _gain(rows: pd.DataFrame, method: str, seed: int) -> dict[str, float]:
     """By how much the method's Brier score is worse than the model's."""
     names = ("gain", "gain_low", "gain_high")
     if rows.empty or method == MODEL:
-        return dict.fromkeys(names)
+        return dict.fromkeys(names, np.nan)
     worse = (rows[method] - rows["won"]) ** 2 - (rows[MODEL] - rows["won"]) ** 2
     found = bootstrap_ratio(worse, np.ones(len(rows)), seed, clusters=rows["opportunity_id"].to_numpy())
-    return dict(zip(names, (found.value, found.low, found.high), strict=True))
+    values = (found.value, found.low, found.high)
+    return {name: np.nan if value is None else value for name, value in zip(names, values, strict=True)}
 
 
 def _spread(rows: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
@@ -245,17 +247,15 @@ def _figures(scores: pd.DataFrame, trial: WinTrial) -> pd.DataFrame:
     for line in scores.to_dict("records"):
         unit = dict.fromkeys(_SCORES, "score") | {"calibration_error": "rate"}
         shared = {"method": line["title"], "n": line["n"], "reason": line["reason"]}
-        rows += [
-            {"metric": f"win_probability_{name}", "value": line[name], "unit": unit[name], **shared} for name in _SCORES
-        ]
+        for name in _SCORES:
+            rows.append({"metric": f"win_probability_{name}", "value": line[name], "unit": unit[name], **shared})
         if line["method"] != MODEL:
             limits = {"low": line["gain_low"], "high": line["gain_high"]}
             rows.append({"metric": _GAIN, "value": line["gain"], "unit": "score", **limits, **shared})
     frame = pd.DataFrame(rows).astype({"value": "float64", "low": "float64", "high": "float64"})
     tested = int(trial.splits["test_rows"].sum()) if len(trial.splits) else 0
-    counts = {"metric": "win_probability_tested_states", "value": float(tested), "unit": "count", "n": tested}
-    counts["method"] = None
-    return pd.concat([frame, pd.DataFrame([counts])], ignore_index=True)[_COLUMNS]
+    counts = {"metric": "win_probability_tested_states", "method": None, "value": float(tested), "unit": "count"}
+    return pd.concat([frame, pd.DataFrame([counts | {"n": tested}])], ignore_index=True)[_COLUMNS]
 
 
 _COLUMNS = ["metric", "method", "value", "unit", "low", "high", "n", "reason"]

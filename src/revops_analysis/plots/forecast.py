@@ -81,8 +81,8 @@ def plot_fan(fan: pd.DataFrame, forecast: BookingsForecast) -> Figure:
         axes.axhline(forecast.target, color=_TARGET, linewidth=1.8, linestyle=(0, (1, 1)))
         top = max(top, forecast.target)
     period = forecast.cutoff.period
-    begin = min(pd.Timestamp(period.start), fan["cutoff"].min()) - pd.Timedelta(days=5)
-    axes.set_xlim(date2num(begin), date2num(_end(period.end)))
+    begin = min(pd.Timestamp(period.start), pd.Timestamp(days.min()))
+    axes.set_xlim(_place(begin - pd.Timedelta(days=5)), _place(pd.Timestamp(period.end) + pd.Timedelta(days=3)))
     axes.set_ylim(0, top * 1.12)
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=5))
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
@@ -94,8 +94,9 @@ def plot_fan(fan: pd.DataFrame, forecast: BookingsForecast) -> Figure:
     return made
 
 
-def _end(day: object) -> pd.Timestamp:
-    return pd.Timestamp(day) + pd.Timedelta(days=3)  # type: ignore[arg-type]
+def _place(day: pd.Timestamp) -> float:
+    """Where a day is on an axis of dates."""
+    return float(date2num(day))
 
 
 def _band(axes: Axes, days: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], tint: str) -> None:
@@ -205,13 +206,13 @@ def components_title(forecast: BookingsForecast) -> str:
         return f"Nothing is expected to be booked in {label}."
     sure = float(parts.reindex(["booked", "signed"]).fillna(0.0).sum())
     rest = parts.drop(["booked", "signed"], errors="ignore")
-    largest = rest.idxmax() if (rest > 0).any() else None
+    largest = str(rest.idxmax()) if (rest > 0).any() else None
     begin = (
         f"{percent(sure / whole)} of the forecast of {label} is certain" if sure else f"Nothing of {label} is booked"
     )
     if largest is None:
         return begin
-    return f"{begin}; {percent(float(rest.max()) / whole)} is expected from {_SENTENCES[str(largest)]}"
+    return f"{begin}; {percent(float(rest[largest]) / whole)} is expected from {_SENTENCES[largest]}"
 
 
 _SENTENCES = {

@@ -205,8 +205,8 @@ def coverage_title(coverage: pd.DataFrame) -> str:
         return "Whether the ranges hold is not known: none was stated in past periods."
     off = known[(known["interval"] / 100 < known["low"]) | (known["interval"] / 100 > known["high"])]
     parts = [
-        f"the {interval}% range held {percent(float(share))}"
-        for interval, share in zip(known["interval"], known["share"], strict=True)
+        f"the {level}% range held {percent(float(share))}"
+        for level, share in zip(known["interval"], known["share"], strict=True)
     ]
     said = ", ".join(parts)
     verdict = "as promised, within chance" if off.empty else _verdict(off)

@@ -153,15 +153,14 @@ def plot_scores(report: WinReport) -> Figure:
 
 def scores_title(report: WinReport) -> str:
     """How much smaller the model's squared error is than that of the next best."""
-    scores = report.scores
-    ours = scores[scores["method"] == MODEL].iloc[0]
-    if pd.isna(ours["brier"]):
-        return report.trial.reason or f"The model cannot be scored: {ours['reason']}."
-    others = scores[(scores["method"] != MODEL) & scores["brier"].notna()]
-    best = others.sort_values("brier", kind="stable").iloc[0]
-    name = str(best["title"])
-    change = 1 - float(ours["brier"]) / float(best["brier"])
+    rows = {str(row["method"]): row for row in report.scores.to_dict("records")}
+    ours = float(rows[MODEL]["brier"])
+    if np.isnan(ours):
+        return report.trial.reason or f"The model cannot be scored: {rows[MODEL]['reason']}."
+    others = {name: float(row["brier"]) for name, row in rows.items() if name != MODEL and pd.notna(row["brier"])}
+    best = min(others, key=lambda name: others[name])
+    name, change = str(rows[best]["title"]), 1 - ours / others[best]
     word = "smaller" if change >= 0 else "larger"
-    low, high = best["gain_low"], best["gain_high"]
-    sure = "" if pd.isna(low) or low > 0 or high < 0 else ", which may be chance"
-    return f"Our squared error is {percent(abs(change))} {word} than that of the {name[:1].lower()}{name[1:]}{sure}"
+    low, high = float(rows[best]["gain_low"]), float(rows[best]["gain_high"])
+    chance = ", which may be chance" if low <= 0 <= high else ""
+    return f"Our squared error is {percent(abs(change))} {word} than that of the {name[:1].lower()}{name[1:]}{chance}"
