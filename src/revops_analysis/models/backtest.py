@@ -160,6 +160,7 @@ def _together(jobs: _Jobs, workers: int) -> Iterator[tuple[int, _Rows]]:
 
 def _period(jobs: _Jobs, number: int) -> _Rows:
     """Every forecast of one period; one thread, so that sums have one order and processes do not crowd each other."""
+    import sklearn.ensemble  # noqa: F401 - only libraries that are loaded can be limited
     from threadpoolctl import threadpool_limits
 
     rows = _Rows([], [])
