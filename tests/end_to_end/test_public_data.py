@@ -61,3 +61,37 @@ def test_maven_has_its_published_figures(root: Path, shared_data: Path) -> None:
     rate = _with(root, shared_data, "metric", "win_rate", *asked, "--period", "2017")
     (row,) = json.loads(rate.stdout)["rows"]
     assert (row["n"], row["value"]) == (4238 + 2473, pytest.approx(0.6315, abs=5e-5))
+
+
+def test_what_maven_s_deals_became_cannot_be_told_before(
+    root: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost deals have value 0 and no history there, which gives the outcome away: an honest AUC is about .51 to .54.
+
+    Of deals that closed later in the year, the probability (of winning in the period) must not tell won from lost.
+    """
+    import datetime as dt
+
+    from revops_analysis import open_workspace
+    from revops_analysis.models.cutoffs import Cutoff
+    from revops_analysis.models.evidence import gather_evidence
+    from revops_analysis.models.probability_scores import score_probabilities
+    from revops_analysis.models.win_probability import WinModelOptions, WinProbability
+    from revops_analysis.periods import parse_period
+    from revops_analysis.project import find_project
+
+    monkeypatch.setenv("REVOPS_SHARED_DATA", str(shared_data))
+    project = find_project(root)
+    profile = root / "params" / "sources" / "examples" / "maven_crm.yml"
+    assert _with(root, shared_data, "load", str(profile)).code == 0
+    workspace = open_workspace(profile, as_of="2017-12-31", project=project)
+    period = parse_period("2018-Q1", workspace.definitions.fiscal_calendar)
+    states = gather_evidence(workspace, [Cutoff(dt.date(2017, 12, 31), period)]).states
+    known = states[states["won"].notna()]
+    later = known["period"].isin(["2017-Q3", "2017-Q4"])
+    model = WinProbability(WinModelOptions(minimum_periods=1)).fit(known[~later])
+    assert model.basis_ == "model"
+    ends = workspace.deals.select("opportunity_id", "status").to_pandas()
+    closed = known[later].merge(ends[ends["status"] != "open"], on="opportunity_id")
+    scores = score_probabilities((closed["status"] == "won").astype("float64"), model.predict_proba(closed))
+    assert 0.45 < scores.set_index("score").loc["roc_auc", "value"] < 0.56

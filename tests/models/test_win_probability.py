@@ -164,7 +164,7 @@ def test_what_was_never_seen_gets_a_probability_all_the_same(parts, fitted):
 def test_one_outcome_alone_gives_its_rate_and_says_why_there_is_no_model(parts, outcome):
     train, later = parts
     model = WinProbability(WinModelOptions(minimum_wins=0)).fit(train.assign(won=outcome))
-    assert "needs deals won and deals not won before the latest 2 periods" in model.note_
+    assert "needs deals won and deals not won before the latest 40% of the periods" in model.note_
     assert (model.predict_proba(later) == outcome).all()
     all_lost = WinProbability(OPTIONS).fit(train.assign(won=0.0))
     assert all_lost.note_.endswith("and the history has 0.")
@@ -174,23 +174,24 @@ def test_reasons_are_the_strongest_groups_with_signs_that_make_sense(parts, fitt
     later = parts[1]
     reasons = fitted.reasons(later)
     assert list(reasons) == ["opportunity_id", "rank", "group", "effect", "text"]
-    assert set(reasons["group"]) <= set(GROUPS) - {"time", "stage"}
+    assert set(reasons["group"]) <= set(GROUPS) - {"time", "stage", "process"}
     strength = reasons["effect"].abs().to_numpy().reshape(-1, 3)
     assert (np.diff(strength, axis=1) <= 0).all()
     assert reasons["rank"].tolist() == [1, 2, 3] * len(later)
     quiet, lively = (later.assign(days_since_activity=value) for value in (55.0, 0.0))
     for mixed, sign in ((quiet, -1), (lively, 1)):
         rows = pd.concat([mixed.iloc[:1], later.iloc[1:]])
-        first = fitted.reasons(rows, top=len(GROUPS)).head(len(GROUPS) - 2).set_index("group")
+        first = fitted.reasons(rows, top=len(GROUPS)).head(len(GROUPS) - 3).set_index("group")
         assert sign * first.loc["activity", "effect"] > 0.02
     assert "last activity 0 days ago" in first.loc["activity", "text"]
 
 
 def auc_on_later(states, model=None) -> float:
-    """AUC on the last two periods of a model of the others: what the guard against leaks looks at."""
+    """AUC on deals first seen in the last two periods, of a model of the others: what the guard against leaks sees."""
     labels = states.sort_values("last_day", kind="stable")["period"].unique()
     is_later = states["period"].isin(labels[-2:])
     model = (model or WinProbability(OPTIONS)).fit(states[~is_later])
+    is_later &= ~states["opportunity_id"].isin(states.loc[~is_later, "opportunity_id"])
     scores = score_probabilities(states.loc[is_later, "won"], model.predict_proba(states[is_later]))
     return float(scores.set_index("score").loc["roc_auc", "value"])
 
@@ -201,14 +202,21 @@ LEAK = 0.55
 def test_the_guard_sees_a_planted_leak():
     """Outcomes made by chance cannot be told beforehand; a feature that knows them is seen at once."""
     states = made_states(seed=4).assign(stage="Proposal", stage_order=3.0)
-    owns = np.random.default_rng(0).permutation(states["opportunity_id"].unique())
-    chance = pd.Series(np.arange(len(owns)) % 4 == 0, index=owns).astype("float64")
-    blind = states.assign(won=states["opportunity_id"].map(chance))
-    assert auc_on_later(blind) < LEAK
+    keys = states["opportunity_id"].unique()
+
+    def by_chance(seed: int) -> pd.DataFrame:
+        owns = np.random.default_rng(seed).permutation(keys)
+        chance = pd.Series(np.arange(len(owns)) % 4 == 0, index=owns).astype("float64")
+        return states.assign(won=states["opportunity_id"].map(chance))
+
+    # One draw of a few hundred deals scatters by .04 around .5; four are told apart from a leak.
+    assert np.mean([auc_on_later(by_chance(seed)) for seed in range(4)]) < LEAK
+    blind = by_chance(0)
     leaking = blind.assign(amount=blind["amount"].where(blind["won"] == 1, 0.0))  # a lost deal lost its amount
     assert auc_on_later(leaking) > 0.95
     unrecorded = leaking.assign(pushes=np.nan)  # without history that is today's amount, and must not be looked at
-    assert auc_on_later(unrecorded) < LEAK
+    unseen = blind.assign(pushes=np.nan)
+    assert auc_on_later(unrecorded) == auc_on_later(unseen)
 
 
 def test_every_feature_belongs_to_one_group():

@@ -105,9 +105,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "source": ("source",),
     "owner": ("owner_win_rate",),
     "reopened": ("reopenings",),
-    "time": ("days_left", "days_to_start", "win_if_alive", "process_win"),
+    "time": ("days_left", "days_to_start"),
+    "process": ("win_if_alive", "process_win"),
 }
-"""Features that say one thing together; reasons and importance are given by group. `time` is no one's doing."""
+"""Features that say one thing together; reasons and importance are given by group. `time` is no one's doing,
+and `process` is what stage, pace and time make together."""
 
 FEATURES: tuple[str, ...] = tuple(name for group in GROUPS.values() for name in group)
 
@@ -201,4 +203,5 @@ _WORDS = {
     "owner": _owner,
     "reopened": lambda s: _counted(s["reopenings"], "time reopened", "times reopened", "never reopened", "not known"),
     "time": lambda s: [f"{days} days left" for days in (s["last_day"] - s["cutoff"]).dt.days],
+    "process": lambda s: _plain(s, ["stage"], "stage not known"),
 }

@@ -175,7 +175,7 @@ class WinProbability:
 
     def _weights(self, known: pd.DataFrame) -> Floats:
         amount = known["amount"].where(known["pushes"].notna())  # without recorded changes it may be today's
-        typical = amount.median()
+        typical = amount.median() if amount.notna().any() else 0.0
         relative = (amount / typical if typical > 0 else amount * np.nan).fillna(1.0)
         weights = relative.clip(lower=0.01).to_numpy() ** self.options.amount_power
         return weights / weights.mean()
@@ -214,7 +214,7 @@ class WinProbability:
         return np.column_stack(columns)
 
 
-_NOT_REASONS = ("time", "stage")
+_NOT_REASONS = ("time", "stage", "process")
 """The same for all deals of a stage: true, and no reason why this deal is better than its neighbour."""
 
 

@@ -141,6 +141,7 @@ _SOURCES: dict[str, tuple[str, ...]] = {
     "amount": ("amount",),
     "owner": ("owner_won", "owner_closed"),
     "time": ("last_day", "cutoff"),
+    "process": ("stage_order",),
 }
 """Columns of the states from which a group's features are made, where their names differ."""
 

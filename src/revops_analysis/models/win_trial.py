@@ -38,6 +38,7 @@ GROUP_TITLES: dict[str, str] = {
     "owner": "Seller's record",
     "reopened": "Reopenings",
     "time": "Time left in the period",
+    "process": "Stage, pace and time left together",
 }
 """Feature groups as readers see them."""
 
