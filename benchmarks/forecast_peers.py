@@ -8,12 +8,13 @@ same quarters at the ends of weeks 2, 5, 8 and 11 from the same evidence of the 
 that `benchmarks.forecast_accuracy` keeps of a seed; where they are missing they are made first.
 
 The peer has no forecast of a period: it has win probabilities of deals (`DealScorer`, or any given) and their sum
-(`weighted_pipeline`), and leaves open which deals belong to the period. It is used in three ways, each with what is
+(`weighted_pipeline`), and leaves open which deals belong to the period. It is used in four ways, each with what is
 already booked and signed added:
 
 - stage: open deals due in the period or overdue, at the probability that the CRM gives their stage;
-- scorer: the same deals, at the probability of a `DealScorer` fitted as its documentation shows it, on closed deals,
-  a row each, as they were last seen open, won or not;
+- scorer: the same deals, at the probability of a `DealScorer` fitted as its documentation shows it: on closed deals,
+  a row each, as they were last seen open, won or not, by age of the stage and activities;
+- scorer, with stage: the same, by stage and five more numbers too;
 - scorer, by week: all open deals, at the probability of a `DealScorer` fitted on all deals that were open in the same
   week of earlier periods, won within their period or not. The documentation does not show this; it is the use that
   asks it for what is forecast.
@@ -43,6 +44,9 @@ MISSING = (
     "Nothing was run: forecast-os-gtm is not installed. "
     "`pip install --no-deps --target ../peers forecast-os-gtm`, then put ../peers on PYTHONPATH."
 )
+SHOWN_FEATURES = ("days_in_stage", "activities_56d")
+"""Those of the documentation's example: age of the stage, and activities."""
+
 FEATURES = ("stage_order", "days_in_stage", "age_days", "activities_56d", "days_since_activity", "pushes", "contacts")
 """Numbers of a deal that the scorer reads; it takes no categories and no nulls."""
 
@@ -86,7 +90,7 @@ def side_by_side(evidence: Evidence, calendar: Any, seed: int) -> pd.DataFrame:
     return pd.concat([tested.frame.assign(seed=seed), mine], ignore_index=True)
 
 
-WAYS = ("stage", "scorer", "scorer, by week")
+WAYS = ("stage", "scorer", "scorer, with stage", "scorer, by week")
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,9 @@ class Peer:
 
         if self.way == "stage":
             return deals["crm_probability"].fillna(0.0)
-        known = closed_deals(evidence) if self.way == "scorer" else same_week(evidence, cutoff)
-        scorer = DealScorer().fit(numbers(known), target="won", features=list(FEATURES))
+        known = same_week(evidence, cutoff) if self.way == "scorer, by week" else closed_deals(evidence)
+        features = SHOWN_FEATURES if self.way == "scorer" else FEATURES
+        scorer = DealScorer().fit(numbers(known), target="won", features=list(features))
         return scorer.predict_proba(numbers(deals))
 
 
