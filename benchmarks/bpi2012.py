@@ -6,7 +6,8 @@ Every application is looked at as it stood at the end of the 1st, 3rd, 7th and 1
 still open then, and asked for P(approved within 42 days of creation). Learned from the applications whose 42 days were
 over before the first tested one was created; tested on those created later. `WinProbability` and `StageRates` are the
 package's own; rows have the columns of `deal_states` and are built here from the event file, because the source has
-one table of events and no deals: what it does not record (close dates, contacts, categories, sellers) is null.
+one table of events and no deals: what it does not record (close dates, contacts, categories) is null, and the records
+of its clerks are not used.
 
 Data: doi 10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f, as `cases.csv` and `stage_events.csv.gz` in the folder
 `bpi2012_loan_funnel` of the public data sets (`REVOPS_SHARED_DATA`, or `../shared/data`). Without it nothing is run.
