@@ -39,6 +39,11 @@ SHARED = {
 """Column of the states → the same column of `Snapshot.deals`."""
 
 
+def no_life(states):
+    """What `SilentDeals.estimate` says where there is no process: nothing."""
+    return pd.DataFrame(np.nan, index=states.index, columns=["alive", "win", "win_if_alive"])
+
+
 def change(day: str, deal: str = "o1", **values):
     base = {"opportunity_id": deal, "changed_at": day, "stage": "Discovery", "close_date": "2026-09-15"}
     return {**base, "amount": 1000, "forecast_category": "Pipeline", "owner_id": "u1", **values}
@@ -162,7 +167,8 @@ def known_on_the_day(tables):
     known = gather_evidence(make_snapshot(tables), week_ends(Q3, [0])).known_at(DAY)
     encoding = Encoding(dict.fromkeys(("type", "segment", "product", "source", "category"), ("a", "b")), 0.2)
     frames = (known.states, known.cutoffs, known.wins, known.created, known.submissions)
-    return [frame.reset_index(drop=True) for frame in (*frames, feature_matrix(known.states, encoding))]
+    features = feature_matrix(known.states, encoding, no_life(known.states))
+    return [frame.reset_index(drop=True) for frame in (*frames, features)]
 
 
 @pytest.mark.parametrize("history", [True, False], ids=["with history", "without history"])
@@ -170,7 +176,7 @@ def known_on_the_day(tables):
 @given(SEEDS, SEEDS, SEEDS)
 def test_nothing_later_shows_in_what_was_known(history, past, one, other):
     """The guard: two companies of one past and different futures, both looked at from the future."""
-    found = [known_on_the_day(World(past, future, history=history, deals=60).tables()) for future in (one, other)]
+    found = [known_on_the_day(World(past, future, history=history, deals=300).tables()) for future in (one, other)]
     for mine, theirs in zip(*found, strict=True):
         pd.testing.assert_frame_equal(mine, theirs)
     assert len(found[0][0]) > 2
@@ -211,7 +217,7 @@ def test_before_its_recorded_history_a_deal_is_open_and_nothing_is_known_but_its
     assert row["age_days"] == 30
     assert set(row.dropna().index) == {
         *("period", "first_day", "last_day", "opportunity_id", "type", "age_days"),
-        *("owner_won", "owner_closed", "activities_14d", "activities_56d", "contacts"),
+        *("owner_won", "owner_closed", "activities_7d", "activities_14d", "activities_56d", "contacts"),
     }
 
 
@@ -250,7 +256,7 @@ def test_what_may_be_todays_value_is_no_feature(seen):
     """Of deals without history amount, close date and owner are today's: a lost deal may have lost its amount."""
     states = seen("lost late", "2026-08-01").reset_index()
     none = Encoding(dict.fromkeys(("type", "segment", "product", "source", "category"), ()), 0.2)
-    known = feature_matrix(states, none).iloc[0].dropna()
+    known = feature_matrix(states, none, no_life(states)).iloc[0].dropna()
     assert set(known.index) == {
         *("age_days", "days_left", "days_to_start", "days_since_activity"),
         *("activities_14d", "activities_week", "contacts"),
@@ -266,14 +272,14 @@ def test_columns_without_history_serve_only_where_the_definitions_allow_it():
     found = deal_states(refused, cutoffs)
     assert found[names].iloc[0].tolist() == [None, "Core", None]
     assert refused.used_current_columns == ("opportunities.product",)
-    recorded = ["days_since_activity", "activities_14d", "activities_56d", "contacts"]
+    recorded = ["days_since_activity", "activities_7d", "activities_14d", "activities_56d", "contacts"]
     assert found[recorded].isna().to_numpy().all()  # this source records none of it
 
 
 def test_activities_and_people_count_up_to_the_cutoff_by_business_day(seen):
-    names = ["days_since_activity", "activities_14d", "activities_56d", "contacts"]
+    names = ["days_since_activity", "activities_7d", "activities_14d", "activities_56d", "contacts"]
     found = seen("counted", "2026-07-09", "2026-07-10", "2026-07-24", "2026-07-25")[names]
-    expected = [[np.nan, 0, 0, 1], [0, 2, 2, 1], [14, 0, 2, 2], [0, 1, 3, 2]]
+    expected = [[np.nan, 0, 0, 0, 1], [0, 2, 2, 2, 1], [14, 0, 0, 2, 2], [0, 1, 1, 3, 2]]
     np.testing.assert_array_equal(found.to_numpy(), np.array(expected, dtype="float64"))
 
 
@@ -291,7 +297,7 @@ def test_no_deals_give_an_empty_frame_with_its_columns(by_hand):
     found = deal_states(make_snapshot({"opportunities": []}), EVERY_DAY[:1])
     assert found.empty
     assert list(found) == list(deal_states(by_hand, EVERY_DAY))
-    assert feature_matrix(found, Encoding.learn(found)).columns.tolist() == list(FEATURES)
+    assert feature_matrix(found, Encoding.learn(found), no_life(found)).columns.tolist() == list(FEATURES)
 
 
 @pytest.mark.postgres

@@ -110,6 +110,8 @@ def _place_in_order(finding: Finding) -> tuple[Any, ...]:
         -finding.confidence,
         finding.id,
         finding.what,
+        -(finding.money or Decimal(0)),
+        repr(finding),
     )
 
 

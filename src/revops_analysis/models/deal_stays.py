@@ -125,7 +125,7 @@ def _trail(snapshot: Snapshot) -> ir.Table:
 
 
 def _flag(condition: ir.BooleanValue) -> ir.Value:
-    return condition.fill_null(False).cast("int64")
+    return ibis.ifelse(condition.fill_null(False), ibis.literal(1, "int64"), ibis.literal(0, "int64"))
 
 
 def _before_history(snapshot: Snapshot, described: ir.Table) -> ir.Table:

@@ -1,8 +1,8 @@
 """Which forecast is published: the deal model, blended with the rule that did best, by what earlier periods showed.
 
 For a cutoff nothing counts but the back-test rows of periods that were over before its period began. The weight of the
-model is the one under which the blend would have erred least, drawn towards the model as if some periods had favoured
-it; the range is widened or narrowed by what it missed. Both are split conformal in spirit: measured on past periods
+model is the one under which the blend would have erred least, drawn towards the model while the past leaves it in
+doubt; the range is widened or narrowed by what it missed. Both are split conformal in spirit: measured on past periods
 that the forecasts had not seen, and not on the fit.
 """
 
@@ -23,12 +23,16 @@ CHOSEN = "chosen"
 
 @dataclass(frozen=True)
 class SelectionOptions:
-    """`prior_periods`: as many past periods count for the model before any was seen. `minimum_periods` must be scored
-    before a rule is blended in. `half_life` (periods): how fast old periods lose weight. `range_periods`: as many past
-    periods count for the range as the model draws it. `model`: the method that is preferred."""
+    """How the choice is made.
+
+    `weight_spread`: how far from 1 the model's weight is thought to lie before any past period was seen (a standard
+    deviation). `minimum_periods` must be scored before a rule is blended in. `half_life` (periods): how fast old
+    periods lose weight. `range_periods`: as many past periods count for the range as the model draws it. `model`: the
+    method that is preferred.
+    """
 
     model: str = "deal_model"
-    prior_periods: float = 16.0
+    weight_spread: float = 0.15
     minimum_periods: int = 3
     half_life: float = 6.0
     range_periods: float = 8.0
@@ -92,16 +96,22 @@ def _importance(table: pd.DataFrame, options: SelectionOptions) -> pd.Series:
 
 
 def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
-    """The model's share in the blend with the least squared relative error, drawn towards 1, between 0 and 1."""
+    """The model's share in the blend, between 0 and 1: regression of what the rule lacked on what the model adds.
+
+    A normal prior around 1 holds it there while past errors leave the share in doubt; the weeks of a period count as
+    one observation, because they share their outcome. Where a rule was right and the model was not, nothing holds it.
+    """
     gap = (table[options.model] - table[rival]) / table["outcome"]
     needed = (table["outcome"] - table[rival]) / table["outcome"]
     importance = 0.5 ** (table["age"] / options.half_life)
-    per_period = len(table) / table["period"].nunique()
-    prior = options.prior_periods * per_period * float((gap**2).mean())
     squares = float((importance * gap**2).sum())
-    if squares + prior == 0:
+    if squares == 0:
         return 1.0
-    return float(np.clip((float((importance * gap * needed).sum()) + prior) / (squares + prior), 0.0, 1.0))
+    plain = float(np.clip((importance * gap * needed).sum() / squares, 0.0, 1.0))
+    noise = float((importance * (needed - plain * gap) ** 2).sum() / importance.sum())
+    information = squares * table["period"].nunique() / len(table)
+    belief = noise / options.weight_spread**2
+    return float(np.clip((plain * information + belief) / (information + belief), 0.0, 1.0))
 
 
 def _stretch(table: pd.DataFrame, weight: float, rival: str | None, options: SelectionOptions) -> float:

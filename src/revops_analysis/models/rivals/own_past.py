@@ -44,7 +44,7 @@ def range_from_past(
     n = len(ratios)
     if n < FEWEST or not forecast > 0:
         return (math.nan,) * len(QUANTILES), (_no_range(n, forecast),)
-    if float(ratios.max()) > WIDEST * float(ratios.min()):
+    if float(ratios.max()) > WIDEST * float(ratios.min()) > 0:
         return (math.nan,) * len(QUANTILES), (_TOO_WIDE,)
     levels = np.array(QUANTILES)
     read_off = np.quantile(ratios, levels, method="weibull")
