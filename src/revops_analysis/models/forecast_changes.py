@@ -165,7 +165,8 @@ def _lines(deals: pd.DataFrame, expected: tuple[Expectation, Expectation], befor
     other = [float(side.other.mean()) if len(side.other) else 0.0 for side in expected]
     sums |= {"later": new.later.mean - old.later.mean, "other": other[1] - other[0]}
     missed = (new.mean - old.mean) - sum(sums.values())
-    sums["booked"] = sums.get("booked", 0.0) + missed
+    moved = sums.get("booked", 0.0) + missed
+    sums["booked"] = moved if abs(moved) >= 0.005 else 0.0  # less than half a cent is the noise of adding up
     sums["selection"] = (after - new.mean) - (before - old.mean)
     rows = [
         {"line": line, "title": title, "change": float(sums.get(line, 0.0))}
