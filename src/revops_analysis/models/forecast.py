@@ -124,7 +124,7 @@ def forecast_bookings(
 
     Raises ConfigurationError when there is no deal to learn from, DataRefusedError for negative amounts.
 
-    >>> forecast_bookings(ws, "2026-Q4").mean  # doctest: +SKIP
+    In a notebook: `forecast_bookings(ws, "2026-Q4").mean`
     """
     options = options or ForecastOptions()
     cutoff = Cutoff(workspace.as_of, forecast_period(workspace, period))

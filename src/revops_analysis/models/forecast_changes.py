@@ -72,7 +72,7 @@ def forecast_changes(snapshot: Snapshot, forecast: BookingsForecast) -> Forecast
     `snapshot` is the workspace that it was made from. The eve of the period counts as its beginning. A deal that
     leaves one day's sums for another period's is among the lost.
 
-    >>> forecast_changes(ws, forecast).lines["change"].sum()  # doctest: +SKIP
+    In a notebook: `forecast_changes(ws, forecast).lines["change"].sum()`
     """
     day = forecast.cutoff.day - timedelta(days=7)
     reason = _not_comparable(forecast, day)

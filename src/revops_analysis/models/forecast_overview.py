@@ -74,7 +74,7 @@ def forecast_overview(
     `period` as in `forecast_bookings`: of one that is over the next is forecast. What cannot be said of this company
     (too short a history, no target, no calls) is null or an empty frame, with the reason. Raises as it does.
 
-    >>> forecast_overview(ws, "2026-Q4").headline  # doctest: +SKIP
+    In a notebook: `forecast_overview(ws, "2026-Q4").headline`
     """
     if options is None:
         forecast = known_forecast(workspace, period, progress)

@@ -94,7 +94,7 @@ def forecast_scenarios(forecast: BookingsForecast, *scenarios: Scenario) -> Fore
 
     Raises ConfigurationError for a deal that is not open, or that is both lost and won.
 
-    >>> forecast_scenarios(forecast, Scenario("slip", "Slip", slip_days=7)).frame  # doctest: +SKIP
+    In a notebook: `forecast_scenarios(forecast, Scenario("slip", "Slip", slip_days=7)).frame`
     """
     asked = expectation(forecast, forecast.cutoff.day)
     if isinstance(asked, NotPossible):

@@ -19,7 +19,7 @@ def known_forecast(
 ) -> BookingsForecast:
     """`forecast_bookings` with its default options, computed once a workspace and period; errors are not kept.
 
-    >>> known_forecast(ws, "2026-Q4") is known_forecast(ws, "2026-Q4")  # doctest: +SKIP
+    In a notebook: `known_forecast(ws, "2026-Q4") is known_forecast(ws, "2026-Q4")`
     True
     """
     asked = forecast_period(workspace, period)

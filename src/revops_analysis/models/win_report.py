@@ -73,7 +73,7 @@ def win_probability_report(
     `period` is the one whose forecast rests on the model (by default the running quarter, or the next once it is over).
     With too little history the scores are null and say how much is needed.
 
-    >>> win_probability_report(ws, "2026-Q4").scores  # doctest: +SKIP
+    In a notebook: `win_probability_report(ws, "2026-Q4").scores`
     """
     from revops_analysis.models.forecast import forecast_period
 
