@@ -11,6 +11,7 @@ knows the process and its parameters but sees of the deals only what the CRM sho
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -75,6 +76,7 @@ def _workspace(home: Path, scenario: str, seed: int) -> Any:
     shutil.copy(root / "pyproject.toml", home)
     profile = f"kind: sample\ndescription: A company to forecast.\nseed: {seed}\nscenario: {scenario}\n"
     (home / "params" / "sources" / f"{SOURCE}.yml").write_text(profile, encoding="utf-8")
+    os.environ["REVOPS_HOME"] = str(home)  # what was set for other work would win over the folder
     project = find_project(home)
     load_source(load_profile(SOURCE, project), project)
     return open_workspace(SOURCE, as_of=AS_OF, project=project)
