@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from revops_analysis.models.features import FEATURES, GROUPS, Encoding, describe, feature_matrix, with_features
+from revops_analysis.models.features import GROUPS, Encoding, describe, feature_matrix, with_features
 from revops_analysis.models.silent_deals import SilentDeals, SilentOptions
 
 Floats = npt.NDArray[np.float64]
@@ -271,6 +271,3 @@ def _calibration(scores: Floats, won: Floats, weight: float) -> tuple[float, flo
 
 def _expit(values: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-values))
-
-
-__all__ = ["FEATURES", "StageRates", "WinModelOptions", "WinProbability"]
