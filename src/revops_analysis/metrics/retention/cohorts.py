@@ -100,9 +100,9 @@ def cohort_triangle(
     if missing:
         return CohortTriangle(pd.DataFrame(columns=_columns(by)), tuple(by), grain, missing)
     revenue = require_revenue(snapshot)
-    members = _members(snapshot, revenue, grain, by, condition)
+    members = cohort_members(snapshot, revenue, grain, by, condition)
     ages = list(range(0, revenue.last - revenue.first + 1, AGE_STEP[grain]))
-    entries = _entry_months(snapshot, revenue, grain)
+    entries = entry_months(snapshot, revenue, grain)
     frame = _triangle(members, ages, list(by), (entries, revenue.last))
     for place, name in enumerate(("entered_from", "entered_to")):
         frame.insert(1 + place, name, [month_end(entries[cohort][place]) for cohort in frame["cohort"]])
@@ -124,7 +124,7 @@ def _columns(by: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Members:
+class CohortMembers:
     """Customers by cohort: their labels (cohort and cut), their start (row of `closing`), and revenue by month."""
 
     labels: pd.DataFrame
@@ -136,9 +136,9 @@ class _Members:
         return self.closing[self.start[rows] + age, rows]
 
 
-def _members(
+def cohort_members(
     snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain, by: Sequence[str], where: Where
-) -> _Members:
+) -> CohortMembers:
     """Customers of each cohort with revenue in their first month, or in the first observed one."""
     names = list(dict.fromkeys([*by, *where.columns]))
     attributes = account_attributes(snapshot, revenue, _with_source(snapshot, names))
@@ -151,7 +151,7 @@ def _members(
     began = closing[start, np.arange(len(start))] > 0
     some = np.flatnonzero(began & passing(snapshot, attributes[names], where))
     some = some[np.argsort(start[some], kind="stable")]
-    return _Members(labels.iloc[some].reset_index(drop=True), start[some], closing[:, some])
+    return CohortMembers(labels.iloc[some].reset_index(drop=True), start[some], closing[:, some])
 
 
 def _with_source(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
@@ -161,7 +161,7 @@ def _with_source(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def _triangle(members: _Members, ages: list[int], by: list[str], known: tuple[_Entries, int]) -> pd.DataFrame:
+def _triangle(members: CohortMembers, ages: list[int], by: list[str], known: tuple[_Entries, int]) -> pd.DataFrame:
     entries, last = known
     rows: list[dict[str, object]] = []
     for label, group in members.labels.groupby(["cohort", *by], dropna=False, sort=False):
@@ -183,7 +183,7 @@ def _immature(day: dt.date) -> list[dict[str, object]]:
     return [{**empty, "measure": measure, "reason": f"complete on {day.isoformat()}"} for measure in MEASURES]
 
 
-def _mature(members: _Members, who: npt.NDArray[np.int64], ages: list[int]) -> dict[int, list[dict[str, object]]]:
+def _mature(members: CohortMembers, who: npt.NDArray[np.int64], ages: list[int]) -> dict[int, list[dict[str, object]]]:
     """The measures of one cohort at each age that all its members have reached, drawn together."""
     if not ages:
         return {}
@@ -203,7 +203,7 @@ def _mature(members: _Members, who: npt.NDArray[np.int64], ages: list[int]) -> d
     return found
 
 
-def _entry_months(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> _Entries:
+def entry_months(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> _Entries:
     """First and last month of entry of each cohort, by the calendar and not by who happened to enter."""
     months = range(revenue.first, revenue.last + AGE_STEP[grain] + 1)
     labels = pd.Series([cohort_label(snapshot, revenue, number, grain) for number in months], index=months)
