@@ -55,7 +55,7 @@ def retention_by_definition(
     Vendors differ in who comes back, in whether customers won within the window count, in exchange rates, in late
     renewals and in whether a group of companies is one customer. Each row changes one setting and keeps the others.
     """
-    force = _in_force(snapshot.definitions)
+    force = definitions_in_force(snapshot.definitions)
     missing = missing_reason(snapshot)
     columns = ["setting", "value", "meaning", "nrr", "nrr_low", "nrr_high", "grr", "difference", "reason"]
     if missing:
@@ -82,7 +82,8 @@ def meaning(setting: str, value: Any) -> str:
     return MEANINGS[setting, value]
 
 
-def _in_force(definitions: Definitions) -> pd.DataFrame:
+def definitions_in_force(definitions: Definitions) -> pd.DataFrame:
+    """The settings in force, as reports print them: setting, value, meaning."""
     settings = [*dict.fromkeys(setting for setting, _ in MEANINGS), "late_renewal_grace_days"]
     values = [getattr(definitions, setting) for setting in settings]
     meanings = [meaning(setting, value) for setting, value in zip(settings, values, strict=True)]

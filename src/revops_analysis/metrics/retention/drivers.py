@@ -1,4 +1,4 @@
-"""Why net retention changed within a year: other customers in the base, or the same kinds of customers retained less."""
+"""Why net retention changed within a year: other customers in the base, or the same kinds retained less; who left."""
 
 from __future__ import annotations
 
@@ -52,9 +52,8 @@ def retention_drivers(
     revenue = require_revenue(snapshot)
     number = revenue.last if month is None else month
     if number - 2 * YEAR < revenue.first or number > revenue.last:
-        reason = (
-            f"needs revenue of {month_label(number - 2 * YEAR)}, but it is known from {month_label(revenue.first)} on"
-        )
+        known = f"it is known from {month_label(revenue.first)} to {month_label(revenue.last)}"
+        reason = f"needs revenue of {month_label(number - 2 * YEAR)} and {month_label(number)}, but {known}"
         return RetentionDrivers(empty, by, month_label(number), None, None, reason)
     compared = Comparison(snapshot, revenue, ((by,), parse_where(where)), RateOptions())
     then, now = (_sums(compared, each, by) for each in (number - YEAR, number))

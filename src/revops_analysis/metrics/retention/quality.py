@@ -47,8 +47,8 @@ _DONE = {
     "Renewed while still running": "The old term ends on the day before its renewal begins.",
     "Free of charge": "They are no recurring revenue; the customer is new when it first pays.",
     "Account not in the table of accounts": "Their revenue counts; what they are cut by is missing.",
-    "Several active terms of one product": "They add up. Where a renewal does not say what it renews, and the old term is "
-    "not ended, revenue is counted twice.",
+    "Several active terms of one product": "They add up. Where a renewal does not say what it renews, and the old "
+    "term is not ended, revenue is counted twice.",
 }
 
 
@@ -66,10 +66,10 @@ def revenue_quality(snapshot: Snapshot) -> RevenueQuality:
         "Account not in the table of accounts": rows.anti_join(accounts, "account_id"),
     }
     found = []
-    for check in _DONE:
+    for check, done in _DONE.items():
         if check in odd:
             count = odd[check].aggregate(rows=_.count(), accounts=_.account_id.nunique()).to_pyarrow().to_pylist()[0]
-            found.append({"check": check, **count, "what_was_done": _DONE[check]})
+            found.append({"check": check, **count, "what_was_done": done})
     frame = pd.DataFrame(found, columns=columns)
     return RevenueQuality(frame[frame["rows"] > 0].reset_index(drop=True))
 
@@ -129,24 +129,21 @@ def nrr_plausibility(snapshot: Snapshot, month: int | None = None) -> Plausibili
     if missing_reason(snapshot):
         return Plausibility(None, True)
     number = require_revenue(snapshot).last if month is None else month
-    row = retention_rates(snapshot, [number]).frame.set_index("measure").loc["nrr"]
-    if pd.isna(row["value"]) or row["value"] <= MOST_PLAUSIBLE:
-        return Plausibility(None if pd.isna(row["value"]) else float(row["value"]), True, accounts=int(row["n"]))
-    nrr, n = float(row["value"]), int(row["n"])
+    frame = retention_rates(snapshot, [number]).frame
+    row = frame[frame["measure"] == "nrr"].to_dict("records")[0]
+    nrr, n = float("nan") if row["value"] is None else float(row["value"]), int(row["n"])
+    if not nrr > MOST_PLAUSIBLE:
+        return Plausibility(None if pd.isna(nrr) else nrr, True, accounts=n)
     text = f"NRR of {nrr:.0%} over twelve months is not plausible"
     if origin_of(snapshot) != "subscriptions":
-        return Plausibility(
-            nrr, False, accounts=n, why=f"{text}: compare the ledger's first and last months with billing."
-        )
+        return Plausibility(nrr, False, accounts=n, why=f"{text}: compare the ledger's months with billing.")
     share, latest = _explained(snapshot, number)
     if share < PILED_UP:
-        cause = (
-            "few accounts have several active terms of one product, so it is not renewals left running; look at the "
-        )
-        return Plausibility(nrr, False, share, latest, n, f"{text}: {cause}largest expansions.")
+        cause = "few accounts have several active terms of one product, so renewals left running do not explain it"
+        return Plausibility(nrr, False, share, latest, n, f"{text}: {cause}. Look at the largest expansions.")
     cause = (
-        f"{share:.0%} of the accounts with revenue a year before have several active terms of the same product. Counting "
-        f"only the one that began last gives {latest:.0%}. Terms seem not to be ended when they are renewed."
+        f"{share:.0%} of the accounts with revenue a year before have several active terms of the same product. "
+        f"Counting only the one that began last gives {latest:.0%}. Terms seem not to be ended when they are renewed."
     )
     return Plausibility(nrr, False, share, latest, n, f"{text}: {cause}")
 
@@ -164,5 +161,5 @@ def _explained(snapshot: Snapshot, number: int) -> tuple[float, float]:
         sums.append(totals.to_pandas().set_index("account_id"))
     then, now = sums
     now = now.reindex(then.index)
-    piled = now["piles"].map(lambda value: value is True or value == True)  # noqa: E712 - null is no
-    return float(piled.mean()), float(now["latest"].fillna(0).astype(float).sum() / then["latest"].astype(float).sum())
+    latest = [side["latest"].fillna(0).astype(float).sum() for side in (now, then)]
+    return float(now["piles"].eq(True).mean()), float(latest[0] / latest[1])

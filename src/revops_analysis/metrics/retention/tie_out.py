@@ -54,7 +54,7 @@ class TieOut:
     @property
     def totals(self) -> tuple[float, float, float]:
         """CRM, difference and billed, which is their sum to the cent."""
-        cents = [int(round(self.deals[name].sum() * 100)) for name in ("crm_arr", "difference", "billed_arr")]
+        cents = [round(float(self.deals[name].sum()) * 100) for name in ("crm_arr", "difference", "billed_arr")]
         return cents[0] / 100, cents[1] / 100, cents[2] / 100
 
 
