@@ -55,15 +55,13 @@ def _facts(workspace: Workspace, period: str) -> Facts:
     from dataclasses import replace
 
     from revops_analysis.metrics.retention.by_definition import definitions_in_force
-    from revops_analysis.metrics.retention.quality import nrr_plausibility, revenue_quality
+    from revops_analysis.metrics.retention.quality import revenue_quality
     from revops_analysis.reporting.chapter import facts_of
 
     facts = facts_of(workspace, period)
     force = definitions_in_force(workspace.definitions)
     words = [f"{row.setting} {row.value}: {row.meaning}." for row in force.itertuples(index=False)]
-    judged = nrr_plausibility(workspace)
-    doubts = () if judged.is_plausible else (judged.why,)
-    return replace(facts, warnings=(*doubts, *facts.warnings, *revenue_quality(workspace).notes, *words))
+    return replace(facts, warnings=(*revenue_quality(workspace).notes, *facts.warnings, *words))
 
 
 def _answer(results: list[MetricResult], facts: Facts, output: Format) -> None:

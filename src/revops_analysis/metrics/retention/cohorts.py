@@ -94,8 +94,7 @@ def cohort_triangle(
     Without recurring revenue the result is empty, with the reason.
     """
     condition = parse_where(where)
-    check_names([*by, *condition.columns], FROZEN, "attribute of a cohort", "cohort_triangle")
-    snapshot.require_dated(_sources(snapshot, {*by, *condition.columns}), "a cohort's attribute")
+    checked_attributes(snapshot, by, condition, "cohort_triangle")
     missing = missing_reason(snapshot)
     if missing:
         return CohortTriangle(pd.DataFrame(columns=_columns(by)), tuple(by), grain, missing)
@@ -107,6 +106,12 @@ def cohort_triangle(
     for place, name in enumerate(("entered_from", "entered_to")):
         frame.insert(1 + place, name, [month_end(entries[cohort][place]) for cohort in frame["cohort"]])
     return CohortTriangle(frame[_columns(by)], tuple(by), grain)
+
+
+def checked_attributes(snapshot: Snapshot, by: Sequence[str], where: Where, what: str) -> None:
+    """Refuse what a cohort cannot be cut by, and columns whose past is not known, unless they are allowed."""
+    check_names([*by, *where.columns], FROZEN, "attribute of a cohort", what)
+    snapshot.require_dated(_sources(snapshot, {*by, *where.columns}), "a cohort's attribute")
 
 
 def _sources(snapshot: Snapshot, names: set[str]) -> list[str]:

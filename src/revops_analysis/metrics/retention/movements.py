@@ -69,22 +69,25 @@ class MonthLines:
     closing: Exact
 
 
-def mrr_movements(snapshot: Snapshot, by: Sequence[str] = (), where: str | Where | None = None) -> MrrMovements:
+def mrr_movements(
+    snapshot: Snapshot, by: Sequence[str] = (), where: str | Where | None = None, *, annual: bool = False
+) -> MrrMovements:
     """Opening, every movement and closing of each month, by account and then summed over the cut.
 
     An account's month is one of new (its first revenue ever), reactivation (from 0, not the first), churn (to 0),
-    expansion or contraction (by the sign of its change). Cut by something that an account can change (product),
-    what one cell loses and another gains is a transfer; the greatest gains and losses are matched first, and only the
-    rest is the account's movement. Under monthly rates the opening is first revalued (`exchange_rate`).
+    expansion or contraction (by the sign of its change). Cut by something that an account can change (product,
+    size band), what one cell loses and another gains is a transfer; the greatest gains and losses are matched first,
+    and only the rest is the account's movement. Under monthly rates the opening is first revalued (`exchange_rate`).
 
-    In every cell opening + lines = closing, each closing is the next opening, and cells add up to the total, in cents.
+    `annual`: twelve times all amounts, rounded once. In every cell opening + lines = closing, each closing is the next
+    opening, and cells add up to the total, in cents.
     Raises DataRefusedError without recurring revenue.
     """
     condition = parse_where(where)
     revenue = require_revenue(snapshot)
     rows = balances(snapshot, revenue, moving_dimensions(by, condition))
     cells = cells_of(snapshot, revenue, rows, by, condition)
-    frame = _published(revenue, rows, cells)
+    frame = _published(revenue, rows, cells, 12 if annual else 1)
     return MrrMovements(frame, tuple(by), month_label(revenue.first), month_label(revenue.last))
 
 
@@ -183,7 +186,7 @@ def _matched(owner: npt.NDArray[np.int64], amounts: Exact, moved: Exact) -> Exac
     return taken
 
 
-def _published(revenue: RecurringRevenue, rows: Balances, cells: Cells) -> pd.DataFrame:
+def _published(revenue: RecurringRevenue, rows: Balances, cells: Cells, factor: int) -> pd.DataFrame:
     """Exact sums, then cents: a row a month, cell and line."""
     months = revenue.months
     shape = (len(months), len(cells.labels))
@@ -192,14 +195,14 @@ def _published(revenue: RecurringRevenue, rows: Balances, cells: Cells) -> pd.Da
     for place, month in enumerate(month_lines(revenue, rows)):
         for number, line in enumerate(LINES):
             if month.lines[line].any():
-                exact[place, :, number] = cells.sums(month.lines[line])
+                exact[place, :, number] = factor * cells.sums(month.lines[line])
                 counts[place, :, number + 1] = cells.sums(month.lines[line] != 0)
         counts[place, :, 0], counts[place, :, -1] = cells.sums(month.opening > 0), cells.sums(month.closing > 0)
     moved, closing = publish_months(exact, _TRANSFERS)
     opening = np.vstack([np.zeros((1, shape[1]), dtype=np.int64), closing[:-1]])
     amounts = np.concatenate([opening[..., None], moved, closing[..., None]], axis=2)
     annual = np.zeros_like(amounts)
-    for month_number, balance in enumerate(12 * exact.sum(axis=2).cumsum(axis=0)):
+    for month_number, balance in enumerate(12 // factor * exact.sum(axis=2).cumsum(axis=0)):
         annual[month_number, :, -1] = allocate(balance, int(to_cents(balance.sum())))
     return _tidy({"cents": amounts, "n": counts, "annual_cents": annual}, cells.labels, months)
 

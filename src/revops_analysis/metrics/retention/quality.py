@@ -70,6 +70,10 @@ def revenue_quality(snapshot: Snapshot) -> RevenueQuality:
         if check in odd:
             count = odd[check].aggregate(rows=_.count(), accounts=_.account_id.nunique()).to_pyarrow().to_pylist()[0]
             found.append({"check": check, **count, "what_was_done": done})
+    judged = nrr_plausibility(snapshot)
+    if not judged.is_plausible:
+        row = {"check": "Implausible NRR", "rows": judged.accounts, "accounts": judged.accounts}
+        found.insert(0, {**row, "what_was_done": f"{judged.why} It is shown as computed."})
     frame = pd.DataFrame(found, columns=columns)
     return RevenueQuality(frame[frame["rows"] > 0].reset_index(drop=True))
 

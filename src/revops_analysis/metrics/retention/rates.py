@@ -61,6 +61,24 @@ class RetentionRates:
             wide = wide.merge(rows[[*keys, measure, f"{measure}_low", f"{measure}_high"]], on=keys)
         return wide.merge(self.frame[[*keys, "reason"]].drop_duplicates(keys), on=keys)
 
+    def year_on_year(self) -> pd.DataFrame:
+        """The last month beside the same month a year before: a row a cell and measure.
+
+        Columns: the cut, measure, month, accounts, now, low, high, year_before, low_before, high_before, change (now
+        less then; not tested) and reason (why either is missing).
+        """
+        last = str(self.frame["month"].max()) if len(self.frame) else ""
+        before = f"{int(last[:4]) - 1}{last[4:]}" if last else ""
+        keys = [*self.by, "measure"]
+        names = {"value": "year_before", "low": "low_before", "high": "high_before", "reason": "reason_before"}
+        now = self.frame[self.frame["month"] == last].rename(columns={"value": "now", "n": "accounts"})
+        then = self.frame[self.frame["month"] == before].rename(columns=names)[[*keys, *names.values()]]
+        both = now.merge(then, on=keys, how="left")
+        both["change"] = both["now"].astype(float) - both["year_before"].astype(float)
+        both["reason"] = both["reason"].where(both["reason"].notna(), both["reason_before"])
+        shown = ["month", "accounts", "now", "low", "high", "year_before", "low_before", "high_before", "change"]
+        return both[[*keys, *shown, "reason"]]
+
 
 @dataclass(frozen=True)
 class RateOptions:
