@@ -119,7 +119,7 @@ def test_what_is_no_rule_is_refused_with_its_place(text, says) -> None:
         ("a: &a [*a]\n", "alias"),
         ("{attribute: 'a; drop', op: '=', value: 1}", "no lead rule"),
         ("all:\n  - {attribute: a, op: '=', value: 1, then: x}\n", "no lead rule"),
-        ("[" * 3_000, "nested too deeply"),
+        ("[" * 1_200, "nested too deeply"),
         ("a: \x1f", "U+001F"),
         ("just text", "no lead rule"),
         ("", "no lead rule"),
