@@ -103,8 +103,13 @@ def _with_reason(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def replay_table(found: LeadReplay) -> pd.DataFrame:
-    """A replay as a person reads it: a row a figure, a column a rule, each value with its interval or bounds."""
+def replay_table(found: LeadReplay | None) -> pd.DataFrame:
+    """A replay as a person reads it: a row a figure, a column a rule, each value with its interval or bounds.
+
+    Without a replay, which is so where no rule could be proposed, a row that says that.
+    """
+    if found is None:
+        return pd.DataFrame({"figure": ["no rule is proposed, so none is replayed"]})
     columns = {}
     for row in _records(found):
         columns[str(row["rule"])] = [_cell(row, name, unit) for name, unit in _SHOWN.items()]
