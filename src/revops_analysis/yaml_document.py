@@ -80,6 +80,7 @@ def _merged(base: Any, own: Any) -> Any:
 def _parse(path: Path) -> Document:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.reader import ReaderError
 
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -98,6 +99,13 @@ def _parse(path: Path) -> Document:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise ConfigurationError(
             "The file is not YAML.", found=problem.problem, where=f"{path} line {line}", fix="correct that line"
+        ) from problem
+    except ReaderError as problem:
+        raise ConfigurationError(
+            "The file is not YAML.",
+            found=f"the character U+{int(problem.character):04X}",
+            where=f"{path}, character {problem.position}",
+            fix="remove what is no text",
         ) from problem
     document.values = {} if node is None else _plain(node, (), document, ())
     return document

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from revops_analysis.cli import data, forecasts, metrics, reports, retention
+from revops_analysis.cli import data, forecasts, leads, metrics, reports, retention
 from revops_analysis.errors import RevopsError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 for family in (data, reports, metrics, forecasts, retention):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
+app.add_typer(leads.app, name="leads")
 
 _UNEXPECTED = 1
 

@@ -16,6 +16,7 @@ from revops_analysis.definitions.words import (
     Attribution,
     Coverage,
     ForecastCategory,
+    Leads,
     Lookback,
     Part,
     Segment,
@@ -66,6 +67,7 @@ class Definitions(Part):
         default=(), description="Forecast categories, from least to most certain."
     )
     lead_rule: Rule | None = Field(default=None, description="Which lead counts as qualified; none: what the CRM says.")
+    leads: Leads = Field(default=Leads(), description="How the hand-off of leads is measured.")
     lookback: Lookback = Field(default=Lookback(), description="How far back a touch can lie.")
     attribution: Attribution = Field(default=Attribution(), description="How credit is shared out.")
     channel_map: dict[str, str] = Field(
@@ -154,6 +156,26 @@ class Definitions(Part):
         kind = "segment" if info.field_name == "segments" else "forecast category"
         refuse(repeated([part.name for part in parts], kind))
         return parts
+
+    @field_validator("segments")
+    @classmethod
+    def _sizes_rise(cls, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+        """Either no segment has a size, or sizes rise from the first to the last, which may have no limit."""
+        sizes = [segment.employees_to for segment in segments]
+        limits = [float("inf") if size is None else float(size) for size in sizes]
+        if any(size is not None for size in sizes):
+            refuse(
+                [
+                    Problem(
+                        f"segment {segments[i].name!r} is not larger than the one before it",
+                        "let employees_to rise in the order of the list; only the last may go without",
+                        (i,),
+                    )
+                    for i in range(1, len(limits))
+                    if limits[i] <= limits[i - 1]
+                ]
+            )
+        return segments
 
     @field_validator("stages")
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -9,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 Scalar = bool | int | float | str
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "present", "missing"]
 _ORDERED = ("<", "<=", ">", ">=")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Condition(BaseModel):
@@ -32,12 +35,22 @@ class Condition(BaseModel):
         elif self.op in ("in", "not in"):
             wrong, expected = not isinstance(self.value, tuple) or not self.value, "a list, as [Inbound, Event]"
         elif self.op in _ORDERED:
-            wrong, expected = isinstance(self.value, bool | tuple | None), "a number or a day, as 200"
+            wrong, expected = not _is_ordered(self.value), "a number or a day, as 200 or 2026-01-31"
         else:
             wrong, expected = isinstance(self.value, tuple | None), "one value"
         if wrong:
             raise ValueError(f"op {self.op!r} takes {expected}, found {self.value!r}")
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        if any(isinstance(value, float) and not isfinite(value) for value in values):
+            raise ValueError(f"op {self.op!r} takes finite numbers, found {self.value!r}")
         return self
+
+
+def _is_ordered(value: Scalar | tuple[Scalar, ...] | None) -> bool:
+    """Whether a value has a place in an order that all agree on: a number, or a day."""
+    if isinstance(value, str):
+        return _DAY.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _not_empty(parts: tuple[Rule, ...]) -> tuple[Rule, ...]:

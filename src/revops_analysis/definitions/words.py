@@ -21,6 +21,11 @@ class Segment(Part):
 
     name: str = Field(min_length=1, description="Name as it stands in accounts and deals.")
     meaning: str = Field(min_length=1, description="Who belongs to it, in a sentence.")
+    employees_to: int | None = Field(
+        default=None,
+        ge=1,
+        description="Largest number of employees of its companies, by which a lead's segment is told; none: no limit.",
+    )
 
 
 class Stage(Part):
@@ -165,6 +170,24 @@ class Coverage(Part):
                 f"minimum_periods {self.minimum_periods} is more than history_periods {self.history_periods}"
             )
         return self
+
+
+class Leads(Part):
+    """When a passed lead counts as ignored or as sent back, and what a passed lead takes."""
+
+    ignored_after_days: int = Field(
+        default=30, ge=1, description="A passed lead that nobody answered or refused for so many days was ignored."
+    )
+    recycled_reasons: tuple[str, ...] = Field(
+        default=(), description="Reasons of refusal that mean later and not never: the lead goes back to marketing."
+    )
+    hours_each: float = Field(
+        default=2.0, gt=0, description="Hours of a seller that a passed lead takes, in the capacity that a rule needs."
+    )
+    known_at_creation: tuple[str, ...] = Field(
+        default=(),
+        description="Attributes that are never written after a lead is passed: the guard against leaks trusts them.",
+    )
 
 
 class Thresholds(Part):

@@ -61,7 +61,7 @@ def build(
     """A finding with the owner and the fix of the playbook, the facts filled in."""
     evidence, judgement = judged
     play = question.playbook.plays[subject.detector]
-    money = None if judgement.money is None else Decimal(repr(max(judgement.money, 0.0)))
+    money = None if judgement.money is None else Decimal(repr(float(max(judgement.money, 0.0))))
     return Finding(
         id=cut_id(subject.detector, dict(subject.dims)),
         what=what,

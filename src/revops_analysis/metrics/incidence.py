@@ -47,20 +47,20 @@ def _curve(group: pd.DataFrame) -> CumulativeIncidence:
     return aalen_johansen(group["days"], group["result"], weights=group["cases"])
 
 
-def at_horizon(curve: CumulativeIncidence, cause: Hashable, horizon: int, as_of: dt.date) -> Row:
-    """value, low, high, n and reason of the incidence of `cause` by the horizon, in days."""
+def at_horizon(curve: CumulativeIncidence, cause: Hashable, horizon: int, as_of: dt.date, subject: str = "deal") -> Row:
+    """value, low, high, n and reason of the incidence of `cause` by the horizon in days; n counts `subject`s."""
     n = round(curve.n)
     if n == 0:
-        return {"value": None, "low": None, "high": None, "n": 0, "reason": "no deals"}
+        return {"value": None, "low": None, "high": None, "n": 0, "reason": f"no {subject}s"}
     read = curve.at([horizon], cause).iloc[0]
-    reason = not_observed(curve, horizon, as_of) if pd.isna(read["incidence"]) else None
+    reason = not_observed(curve, horizon, as_of, subject) if pd.isna(read["incidence"]) else None
     return {"value": read["incidence"], "low": read["low"], "high": read["high"], "n": n, "reason": reason}
 
 
-def not_observed(curve: CumulativeIncidence, horizon: int, as_of: dt.date) -> str:
+def not_observed(curve: CumulativeIncidence, horizon: int, as_of: dt.date, subject: str = "deal") -> str:
     """Why nothing is known at the horizon, with the day from which on it can be."""
     first = as_of + dt.timedelta(days=horizon - int(curve.follow_up))
     return (
-        f"no deal has been watched for {horizon} days yet, the longest for {int(curve.follow_up)}; "
+        f"no {subject} has been watched for {horizon} days yet, the longest for {int(curve.follow_up)}; "
         f"observable from {first.isoformat()}"
     )

@@ -34,7 +34,7 @@ from revops_analysis.periods import Period, parse_series, period_containing
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
-Unit = Literal["currency", "rate", "count", "days", "ratio", "currency_per_day"]
+Unit = Literal["currency", "rate", "count", "days", "minutes", "ratio", "currency_per_day"]
 Span = Literal["flow", "level", "outlook"]
 DimensionRule = str | Callable[["Snapshot", ir.Table], ir.Value]
 """A column of the metric's table, or a function that makes one from it."""

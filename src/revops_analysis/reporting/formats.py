@@ -14,9 +14,18 @@ NOTHING = "–"
 MINUS = "−"
 
 ACRONYMS = {"nrr": "NRR", "grr": "GRR", "mrr": "MRR", "arr": "ARR", "id": "ID", "n": "n"}
-NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "ratio", "number", "score")
-_DECIMALS = {"currency": 2, "currency_per_day": 2, "rate": 1, "count": 0, "days": 1, "ratio": 2, "number": 2}
-_DECIMALS |= {"score": 4}  # scores of probabilities differ in the third decimal
+NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "minutes", "ratio", "number", "score")
+_DECIMALS = {
+    "currency": 2,
+    "currency_per_day": 2,
+    "rate": 1,
+    "count": 0,
+    "days": 1,
+    "minutes": 0,
+    "ratio": 2,
+    "number": 2,
+}
+_DECIMALS |= {"minutes": 0, "score": 4}  # scores of probabilities differ in the third decimal
 _WHOLE_MONEY_FROM = 1000  # from here on cents are noise to a reader; exports keep them
 
 
@@ -53,7 +62,8 @@ def unit_label(unit: str, currency: str) -> str:
     >>> unit_label("currency", "USD"), unit_label("days", "USD"), unit_label("rate", "USD")
     ('USD', 'days', '')
     """
-    return {"currency": currency, "currency_per_day": f"{currency} a day", "days": "days"}.get(unit, "")
+    named = {"currency": currency, "currency_per_day": f"{currency} a day", "days": "days", "minutes": "minutes"}
+    return named.get(unit, "")
 
 
 _QUANTILE = re.compile(r"p\d+(_\d)?")
@@ -139,4 +149,4 @@ def with_unit(value: Any, unit: str, currency: str) -> str:
         return text
     if unit in ("currency", "currency_per_day"):
         return f"{currency} {text}" + (" a day" if unit == "currency_per_day" else "")
-    return f"{text} days" if unit == "days" else text
+    return f"{text} {unit}" if unit in ("days", "minutes") else text

@@ -116,7 +116,7 @@ def _cells(values: Sequence[Any], units: Sequence[str], reasons: Sequence[str]) 
 
 
 def _marked(text: str, unit: str, uniform: bool) -> str:
-    return f"{text} days" if unit == "days" and not uniform else text
+    return f"{text} {unit}" if unit in ("days", "minutes") and not uniform else text
 
 
 def _head(name: str, spec: TableSpec, cells: Sequence[Cell]) -> dict[str, Any]:

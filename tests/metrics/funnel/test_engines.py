@@ -1,0 +1,33 @@
+"""The funnel from another engine: PostgreSQL, on a real server."""
+
+from __future__ import annotations
+
+import ibis
+import pandas as pd
+import pytest
+
+from metrics.funnel.companies import by_chance, company, without_repeats
+from revops_analysis.metrics.funnel import funnel, lead_table
+from revops_analysis.metrics.funnel.catalogue import FAMILY
+from revops_analysis.metrics.registry import compute_metric, metrics
+from revops_analysis.periods import FiscalCalendar, parse_period
+
+YEAR = parse_period("2026", FiscalCalendar())
+
+
+@pytest.mark.postgres
+def test_both_engines_agree(postgres_url) -> None:
+    con = ibis.connect(postgres_url)
+    con.create_database("funnel")
+    leads, deals, tables = by_chance(11, 150)
+    given = (leads, without_repeats(deals))
+    theirs = company(*given, tables=tables, con=con, database="funnel", business_time_zone="America/New_York")
+    ours = company(*given, tables=tables, business_time_zone="America/New_York")
+    rows = [lead_table(each).to_pandas().sort_values("lead_id", ignore_index=True) for each in (theirs, ours)]
+    pd.testing.assert_frame_equal(*rows, check_dtype=False)
+    pd.testing.assert_frame_equal(*[funnel(each, YEAR, ["segment"]).frame for each in (theirs, ours)])
+    for name, metric in metrics().items():
+        if metric.family == FAMILY:
+            answers = [compute_metric(each, name, YEAR, by=["source"]).frame for each in (theirs, ours)]
+            pd.testing.assert_frame_equal(*answers, obj=name)
+    con.disconnect()
