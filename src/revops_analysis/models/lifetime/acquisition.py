@@ -57,7 +57,11 @@ def acquisition_cost(snapshot: Snapshot, value: LifetimeValue) -> AcquisitionCos
     first = max(revenue.first + 1, revenue.last - WINDOW + 1)
     spend, reason = _spend(snapshot, first, revenue.last)
     count, mrr = _new_customers(snapshot, first, revenue.last)
-    values: dict[str, float | None] = {"acquisition_spend": spend, "new_customers": float(count), "new_customer_mrr": mrr}
+    values: dict[str, float | None] = {
+        "acquisition_spend": spend,
+        "new_customers": float(count),
+        "new_customer_mrr": mrr,
+    }
     reasons: dict[str, str] = {}
     if reason:
         reasons |= dict.fromkeys(("acquisition_spend", "customer_acquisition_cost", "payback_months"), reason)

@@ -1,4 +1,4 @@
-"""What makes accounts leave sooner: a Cox regression on attributes at entry, with the checks that say how far to trust it.
+"""What makes accounts leave sooner: a Cox regression on attributes at entry, with checks of how far to trust it.
 
 Accounts that stay count for as long as they were watched, those first watched at a later age only from there on.
 """
@@ -59,13 +59,13 @@ class ChurnRegression:
         return frozenset(self.checks.loc[self.checks["verdict"] == "FAIL", "term"].dropna())
 
     def ratios(self) -> pd.DataFrame:
-        """What a page shows: [term, reference, n, churned, ratio, ratio_low, ratio_high, reason]; changing ones null."""
+        """For a page: [term, reference, n, churned, ratio, ratio_low, ratio_high, reason], null if it changes."""
         rows = self.coefficients
         if rows.empty:
             return pd.DataFrame(columns=list(_SHOWN))
         changes = rows["term"].isin(self.changing)
         shown = {name: rows[name].mask(changes) for name in ("ratio", "ratio_low", "ratio_high")}
-        why = np.where(changes, "the ratio changes with the age of accounts", None)
+        why = ["the ratio changes with the age of accounts" if changed else None for changed in changes]
         return rows.assign(**shown, reason=pd.Series(why, index=rows.index, dtype=object))[list(_SHOWN)]
 
 
@@ -223,7 +223,9 @@ def _coefficients(cox: Any, fit: _Fit) -> pd.DataFrame:
     return fit.terms.assign(**values, **ratios, p_value=rows["p"].to_numpy())[list(_COLUMNS)]
 
 
-def _row(check: str, verdict: str, statistic: float | None, finding: str, advice: str = "Nothing to do.") -> dict[str, Any]:
+def _row(
+    check: str, verdict: str, statistic: float | None, finding: str, advice: str = "Nothing to do."
+) -> dict[str, Any]:
     row: dict[str, Any] = {"check": check, "term": None, "verdict": verdict, "statistic": statistic, "p_value": None}
     return {**row, "finding": finding, "advice": advice}
 
@@ -247,7 +249,9 @@ def _enough(left: int, coefficients: int, options: ChurnOptions) -> dict[str, An
 def _settled(doubts: tuple[str, ...]) -> dict[str, Any]:
     if not doubts:
         return _row("model settled", "PASS", None, "The model came to rest.")
-    return _row("model settled", "REVIEW", None, doubts[0], "Leave out the attribute that it names, or pool its levels.")
+    return _row(
+        "model settled", "REVIEW", None, doubts[0], "Leave out the attribute that it names, or pool its levels."
+    )
 
 
 def _told_apart(fit: _Fit) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def lifetime_curves(
 
     An account that stays counts for as long as it was watched; one that was first watched at a later age enters the
     risk set there (delayed entry) and says nothing of the ages before. The horizon is the last whole year at which at
-    least `minimum_at_risk` accounts were still watched: beyond it the curve is a few accounts' story, and nothing is said.
+    least `minimum_at_risk` accounts were still watched: beyond it the curve is a few accounts' story.
 
     Source: Kaplan & Meier (1958); Klein & Moeschberger (2003), sec. 4.5 and 4.6.
     Raises ConfigurationError for an attribute that lifetimes do not have, and a horizon that is not positive.

@@ -1,4 +1,4 @@
-"""How long accounts have paid: a row an account with the month it entered, how long it was watched, and whether it left.
+"""How long accounts have paid: a row an account, with when it entered, how long it was watched and whether it left.
 
 Time counts in months since the account's first month with recurring revenue, which is age 0.
 """
@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
+from revops_analysis.metrics.deals import missing as is_missing
 from revops_analysis.metrics.retention.customers import customers
 from revops_analysis.metrics.retention.ledger import (
     RecurringRevenue,
@@ -164,7 +165,7 @@ def _spans(revenue: RecurringRevenue, gap: int) -> ir.Table:
     paid = paying_months(revenue)
     following = paid.month.lead().over(ibis.window(group_by="account_id", order_by="month"))
     ends = paid.mutate(following=following)
-    is_end = ends.following.isnull() | (ends.following - ends.month > gap + 1)
+    is_end = is_missing(ends.following) | (ends.following - ends.month > gap + 1)
     return ends.group_by("account_id").aggregate(
         first_month=_.month.min(), end_month=ends.month.min(where=is_end), last_paid=_.month.max()
     )

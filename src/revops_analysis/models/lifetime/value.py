@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from ibis import _
 
+from revops_analysis.metrics.deals import missing as is_missing
 from revops_analysis.metrics.retention.ledger import missing_reason, require_revenue
 from revops_analysis.models.lifetime.curves import LifetimeCurves
 from revops_analysis.models.lifetime.lifetimes import paying_months
@@ -81,9 +82,7 @@ class LifetimeValue:
         return pd.DataFrame(rows, columns=["scope", "n", *columns, "reason"])
 
 
-def lifetime_value(
-    snapshot: Snapshot, curves: LifetimeCurves, options: ValueOptions = ValueOptions()
-) -> LifetimeValue:
+def lifetime_value(snapshot: Snapshot, curves: LifetimeCurves, options: ValueOptions = ValueOptions()) -> LifetimeValue:
     """Lifetime value for all accounts and by the attribute of `curves`, over their horizon.
 
     - cohort: margin × Σ over ages ≤ H of the mean revenue per original account at that age, those that left counting 0,
@@ -98,7 +97,12 @@ def lifetime_value(
     """
     definitions = snapshot.definitions
     margin, rate, horizon = definitions.gross_margin, definitions.discount_rate, curves.horizon_months
-    facts = {"margin": margin, "discount_rate": rate, "currency": definitions.reporting_currency, "by": curves.by}
+    facts: dict[str, Any] = {
+        "margin": margin,
+        "discount_rate": rate,
+        "currency": definitions.reporting_currency,
+        "by": curves.by,
+    }
     if missing_reason(snapshot):
         return _nothing(curves, str(missing_reason(snapshot)), facts)
     scopes = _members(snapshot, curves)
@@ -119,7 +123,7 @@ def lifetime_value(
     frame = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), "float64"))
     return LifetimeValue(
         frame, pd.DataFrame(arpa), pd.DataFrame(churn), pd.concat(ages, ignore_index=True), horizon, **facts
-    )  # type: ignore[arg-type]
+    )
 
 
 def _nothing(curves: LifetimeCurves, reason: str, facts: dict[str, Any]) -> LifetimeValue:
@@ -154,7 +158,7 @@ def _members(snapshot: Snapshot, curves: LifetimeCurves) -> list[tuple[str | Non
     if by is not None:
         # Accounts without a known start have the attributes of the account, not those of entry.
         label = recent["account_id"].map(known.frame.set_index("account_id")[by])
-        recent = recent.assign(label=label.where(label.notna(), recent[by] if by in recent else None))
+        recent = recent.assign(label=label.where(label.notna(), recent.get(by)))
     scopes = []
     for scope, frame in known.scopes(by, curves.summary["scope"].iloc[0]):
         rows = recent
@@ -176,7 +180,7 @@ def _recent(snapshot: Snapshot) -> pd.DataFrame:
     later = paid.month.lead().over(ibis.window(group_by="account_id", order_by="month"))
     seen = paid.mutate(later=later).filter(_.month >= begin)
     at_risk = seen.month < revenue.last
-    left = at_risk & (seen.later.isnull() | (seen.later > seen.month + 1))
+    left = at_risk & (is_missing(seen.later) | (seen.later > seen.month + 1))
     counted = seen.group_by("account_id").aggregate(
         mrr_now=seen.mrr.sum(where=seen.month == revenue.last).cast("float64"),
         months=at_risk.sum(),
