@@ -24,6 +24,19 @@ COLLINEAR = 10.0
 """Variance inflation above which the coefficients of two attributes cannot be told apart."""
 
 
+@dataclass(frozen=True)
+class CaseWords:
+    """What the notes call a case, several of them, those that met the event, and the events."""
+
+    case: str = "deal"
+    cases: str = "deals"
+    met: str = "were won"
+    events: str = "wins"
+
+
+DEALS = CaseWords()
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """`matrix` (row a deal: one 0/1 or numeric column a term), `terms` [term, attribute, level, reference, n, won] in
@@ -35,7 +48,7 @@ class Design:
     notes: tuple[str, ...]
 
 
-def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> Design:
+def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series, words: CaseWords = DEALS) -> Design:
     """Columns for `attributes` of `frame`; text becomes a column a level, against the level with the most deals.
 
     Missing text is a level of its own, a missing number leaves the deal out. Levels with fewer than `MINIMUM_WINS`
@@ -50,11 +63,11 @@ def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> De
     for name in attributes:
         rare = _rare(frame.loc[kept, name], won[kept])
         if rare.sum() > MOST_LEFT_OUT * kept.sum():
-            share = f"{int(rare.sum()):,} of {int(kept.sum()):,} deals"
-            notes.append(f"{name} is left out: {share} have {_lacking(frame[name])}.")
+            share = f"{int(rare.sum()):,} of {int(kept.sum()):,} {words.cases}"
+            notes.append(f"{name} is left out: {share} have {_lacking(frame[name], words)}.")
             continue
         used.append(name)
-        notes += _said(frame.loc[rare.index[rare], name], name)
+        notes += _said(frame.loc[rare.index[rare], name], name, words)
         kept &= ~rare.reindex(frame.index, fill_value=False)
     parts: list[pd.Series] = []
     rows: list[dict[str, Any]] = []
@@ -62,7 +75,7 @@ def design(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> De
         columns, found = _columns(frame.loc[kept, name], won[kept], name)
         parts += columns
         rows += found
-        notes += [f"{name} is left out: all deals have the same."] if kept.any() and not columns else []
+        notes += [f"{name} is left out: all {words.cases} have the same."] if kept.any() and not columns else []
     matrix = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=frame.index[kept])
     terms = pd.DataFrame(rows, columns=["term", "attribute", "level", "reference", "n", "won"])
     return _independent(matrix, terms, kept, tuple(notes))
@@ -79,12 +92,14 @@ def inflation(matrix: pd.DataFrame) -> pd.Series:
     return pd.Series(np.diag(np.linalg.inv(correlation)), index=matrix.columns)
 
 
-def distinct(frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def distinct(
+    frame: pd.DataFrame, attributes: Sequence[str], won: pd.Series, words: CaseWords = DEALS
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The attributes, in order, but for each that those before it nearly determine; and a sentence on each left out."""
     kept: list[str] = []
     notes = []
     for name in attributes:
-        matrix = design(frame, [*kept, name], won).matrix
+        matrix = design(frame, [*kept, name], won, words).matrix
         worst = float(inflation(matrix).max()) if matrix.shape[1] else 1.0
         if worst <= COLLINEAR:
             kept.append(name)
@@ -103,19 +118,19 @@ def _rare(values: pd.Series, won: pd.Series) -> pd.Series:
     return levels.isin(wins.index[wins < MINIMUM_WINS])
 
 
-def _lacking(values: pd.Series) -> str:
-    return "no value of it" if _is_number(values) else f"one of which fewer than {MINIMUM_WINS} were won"
+def _lacking(values: pd.Series, words: CaseWords) -> str:
+    return "no value of it" if _is_number(values) else f"one of which fewer than {MINIMUM_WINS} {words.met}"
 
 
-def _said(gone: pd.Series, name: str) -> list[str]:
-    """One sentence on the deals that leave because of an attribute."""
+def _said(gone: pd.Series, name: str, words: CaseWords) -> list[str]:
+    """One sentence on the cases that leave because of an attribute."""
     if gone.empty:
         return []
-    deals = "1 deal" if len(gone) == 1 else f"{len(gone):,} deals"
+    deals = f"1 {words.case}" if len(gone) == 1 else f"{len(gone):,} {words.cases}"
     if _is_number(gone):
         return [f"{deals} without {name} left out."]
     names = ", ".join(sorted(set(_levels(gone))))
-    return [f"{deals} with {name} {names} left out: a level needs {MINIMUM_WINS} wins."]
+    return [f"{deals} with {name} {names} left out: a level needs {MINIMUM_WINS} {words.events}."]
 
 
 def _columns(values: pd.Series, won: pd.Series, name: str) -> tuple[list[pd.Series], list[dict[str, Any]]]:

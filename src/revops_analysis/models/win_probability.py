@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from revops_analysis.models.calibration import calibration_line, expit
 from revops_analysis.models.features import GROUPS, Encoding, describe, feature_matrix, with_features
 from revops_analysis.models.silent_deals import SilentDeals, SilentOptions
 
@@ -80,7 +81,7 @@ class WinProbability:
 
     def predict_features(self, matrix: pd.DataFrame) -> Floats:
         """The probability of each row of `features`; of a fitted model only: stage rates read no features."""
-        return _expit(self._log_odds(matrix))
+        return expit(self._log_odds(matrix))
 
     def features(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> pd.DataFrame:
         """The numbers that the fitted model reads of each row; `earlier` as for `predict_proba`."""
@@ -153,7 +154,7 @@ class WinProbability:
         matrix, won = self.features(known, None), known["won"].to_numpy()
         later, weights = self._is_later(known), self._weights(known)
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
-        self.intercept_, self.slope_ = _calibration(
+        self.intercept_, self.slope_ = calibration_line(
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
         )
         self.model_ = self._boosted(matrix, won, weights)
@@ -205,12 +206,12 @@ class WinProbability:
         """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""
         matrix = self.features(states, earlier)
         typical = matrix.groupby(states["stage"].fillna(""), sort=True).transform("median")
-        base = _expit(self._log_odds(matrix))
+        base = expit(self._log_odds(matrix))
         columns = []
         for group, names in GROUPS.items():
             if group not in _NOT_REASONS:
                 other = with_features(matrix, typical, names)
-                columns.append(base - _expit(self._log_odds(other)))
+                columns.append(base - expit(self._log_odds(other)))
         return np.column_stack(columns)
 
 
@@ -251,23 +252,3 @@ def _part_left(states: pd.DataFrame) -> pd.Series:
     left = (states["last_day"] - states["cutoff"]).dt.days
     length = (states["last_day"] - states["first_day"]).dt.days + 1
     return (6 * left // length).clip(upper=6)
-
-
-def _calibration(scores: Floats, won: Floats, weight: float) -> tuple[float, float]:
-    """Intercept and slope of log odds, penalised towards (0, 1) with unit weight: Platt's method with a prior."""
-    from scipy.optimize import minimize
-
-    if not len(scores):
-        return 0.0, 1.0
-
-    def loss(point: Floats) -> float:
-        line = point[0] + point[1] * scores
-        fit = float(np.logaddexp(0.0, line).sum() - (won * line).sum())
-        return weight * fit + float(0.5 * (point[0] ** 2 + (point[1] - 1) ** 2))
-
-    found = minimize(loss, np.array([0.0, 1.0]), method="BFGS").x
-    return float(found[0]), float(found[1])
-
-
-def _expit(values: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-values))
