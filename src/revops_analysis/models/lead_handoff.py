@@ -168,9 +168,9 @@ def _answers(snapshot: Snapshot, span: Period) -> pd.DataFrame:
     """Speed to lead of the year as tidy rows, a quantile a row where there are some."""
     names = (*_FIRST_ANSWERS, "leads_unanswered")
     frames = [compute_metric(snapshot, name, span).frame.drop(columns="period") for name in names]
-    return pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True).reindex(
-        columns=["metric", "quantile", "value", "unit", "low", "high", "n", "reason"]
-    )
+    rows = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
+    columns = ["metric", "quantile", "value", "unit", "low", "high", "n", "reason"]
+    return rows.reindex(columns=columns).replace({"quantile": {"0.5": "median", "0.9": "90%"}})
 
 
 def _refusals(snapshot: Snapshot, span: Period) -> pd.DataFrame:
@@ -195,7 +195,7 @@ def _routing(snapshot: Snapshot, span: Period) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"n": "Int64", "share": "float64"})
 
 
-_HEADLINE = {"passed_month": "number", "deal_rate": "rate"}
+_HEADLINE = {"passed_month": "count", "deal_rate": "rate"}
 _FIGURES = {
     "recall": "rate",
     "lift": "ratio",
@@ -210,6 +210,7 @@ _FIGURES = {
     "hours_month": "number",
 }
 _ENDS = {"deal_rate": "deal", "close_rate": "close", "recall": "recall"}
+_METRICS = {"passed_month": "leads_passed_a_month", "deal_rate": "passed_leads_that_become_deals"}
 _NAMES = {AGAINST: "today", NEW: "proposed"}
 
 
@@ -225,7 +226,7 @@ def _of_replay(found: LeadReplay | None, wanted: dict[str, str]) -> tuple[pd.Dat
             value = None if pd.isna(row[name]) else row[name]
             ends = {end: row[f"{_ENDS[name]}_{end}"] for end in ("low", "high")} if name in _ENDS else {}
             reason = None if value is not None else row["reason"] or "nothing to compute it from"
-            of = {"metric": f"lead_rule_{name}", "rule": word, "value": value, "unit": unit, **ends}
+            of = {"metric": _METRICS.get(name, f"lead_rule_{name}"), "rule": word, "value": value, "unit": unit, **ends}
             counted = "worked" if name in ("deal_rate", "close_rate") else "passed"
             rows.append({**of, "n": int(row[counted]), "reason": reason})
         frames.append(pd.DataFrame(rows))

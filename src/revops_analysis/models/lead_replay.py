@@ -71,7 +71,9 @@ class LeadReplay:
 def replay(
     snapshot: Snapshot, rule: Rule, against: Rule | None = None, period: str | Period | None = None
 ) -> LeadReplay:
-    """Replay `rule` beside `against` (by default the lead rule of the definitions, else what the CRM passed).
+    """Replay `rule` beside `against`: by default the lead rule of the definitions.
+
+    Where there is none, or the source does not record what it uses, what the CRM passed stands for it.
 
     `period`: of the leads' creation; by default the year that ends on the as-of date. Source: METRICS, definition
     back-test. Runs in the engine; only counts come out.
@@ -80,7 +82,7 @@ def replay(
     filled in afterwards (see `leak_guard`), and for a period that begins after the as-of date.
     """
     span = _period(snapshot, period)
-    current = against if against is not None else snapshot.definitions.lead_rule
+    current, stands_in = (against, ()) if against is not None else _current(snapshot)
     for each in (rule, *([] if current is None else [current])):
         require_usable(snapshot, each)
         _refuse_leaks(snapshot, each)
@@ -99,7 +101,7 @@ def replay(
         span,
         horizon,
         snapshot.definitions.reporting_currency,
-        _warnings(snapshot, rules, (rule, current)),
+        (*stands_in, *_warnings(snapshot, rules, (rule, current))),
     )
 
 
@@ -115,6 +117,21 @@ class _Watched:
 
 
 _SETS: Mapping[str, str | None] = {NEW: "by_new", AGAINST: "by_current", IN_FACT: "is_passed", EVERY: None}
+
+
+def _current(snapshot: Snapshot) -> tuple[Rule | None, tuple[str, ...]]:
+    """The lead rule of the definitions; none, with a sentence, where it uses what this source does not record."""
+    rule = snapshot.definitions.lead_rule
+    if rule is None:
+        return None, ()
+    try:
+        require_usable(snapshot, rule)
+    except ConfigurationError as error:
+        why = f"{error.what} {error.found or ''}".strip()
+        return None, (
+            f"The lead rule of the definitions cannot be replayed ({why}): what the CRM passed stands for it.",
+        )
+    return rule, ()
 
 
 def _period(snapshot: Snapshot, period: str | Period | None) -> Period:

@@ -273,7 +273,7 @@ def round_number(low: float, high: float) -> int | float:
     for power in range(math.ceil(math.log10(max(abs(low), abs(high)))) + 1, -12, -1):
         step = 10.0**power
         found = (math.floor(low / step) + 1) * step
-        if low < found <= high:
-            rounded = round(found, max(0, -power))
+        rounded = round(found, max(0, -power))
+        if low < rounded <= high:
             return int(rounded) if float(rounded).is_integer() else rounded
     return high

@@ -166,3 +166,9 @@ def test_what_comes_later_changes_nothing(seed: int) -> None:
         frame = lead_table(snapshot).to_pandas().sort_values("lead_id", ignore_index=True)
         seen.append(frame[frame["lead_on"].notna()])
     pd.testing.assert_frame_equal(*seen)
+
+
+def test_a_dimension_that_is_missing_everywhere_is_one_cell() -> None:
+    frame = funnel(company([lead("a", "2026-08-01", converted_at="2026-08-02")]), YEAR, ["segment"]).frame
+    assert frame["segment"].isna().all()
+    assert frame.set_index("step").loc["lead to qualified", "median_days"] == 1.0

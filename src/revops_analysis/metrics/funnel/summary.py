@@ -61,8 +61,12 @@ def funnel(snapshot: Snapshot, period: Period, by: Sequence[str] = (), where: st
         return _row(at_horizon(curve, "advanced", horizon, snapshot.as_of, "lead"), group)
 
     frame = by_cut(counts, request.keys, summary)
-    frame = _all_steps(frame) if not by else frame
-    frame = frame.merge(advance_days(request), how="left", on=request.keys)
+    frame = (
+        frame.reindex(columns=[*by, "step", *COUNTS, "conversion", "low", "high", "reason"])
+        if by
+        else _all_steps(frame)
+    )
+    frame = _plain_keys(frame, by).merge(_plain_keys(advance_days(request), by), how="left", on=request.keys)
     frame["step"] = pd.Categorical(frame["step"], list(STEPS), ordered=True)
     ordered = frame.sort_values([*by, "step"], ignore_index=True).astype({"step": object})
     return Funnel(with_share(ordered)[[*by, *COLUMNS, *DAYS, "reason"]], period, horizon)
@@ -81,6 +85,11 @@ def advance_days(request: MetricRequest) -> pd.DataFrame:
     days = moved.days.cast("float64")
     values = {"median_days": days.quantile(0.5), "p90_days": days.quantile(0.9)}
     return moved.group_by(request.keys).aggregate(**values).to_pandas()
+
+
+def _plain_keys(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Dimensions as objects with None for missing: a dimension that is missing everywhere comes out as a number."""
+    return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), None) for name in by})
 
 
 def _row(conversion: Row, group: pd.DataFrame) -> Row:

@@ -1,0 +1,78 @@
+"""`revops leads` on a small simulated company, as its users run it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from end_to_end.commands import copy_project, revops
+
+AS_OF = ("--source", "sample", "--as-of", "2026-08-20")
+RULE = "employees >= 80 and (visited_pricing_page = true or demo_requested = true)"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a sample company a fifth of the usual size."""
+    root = tmp_path_factory.mktemp("project")
+    copy_project(root)
+    profile = root / "params" / "sources" / "sample.yml"
+    profile.write_text(profile.read_text().replace("scale: 1\n", "scale: 0.2\n"))
+    return root
+
+
+def test_a_replay_in_every_format_says_the_same(home: Path) -> None:
+    table = revops(home, "leads", "replay", "--rule", RULE, *AS_OF)
+    assert table.code == 0, table.stderr
+    assert f"new rule:     {RULE}" in table.stdout
+    assert "never worked" in table.stdout
+    document = json.loads(revops(home, "leads", "replay", "--rule", RULE, *AS_OF, "--format", "json").stdout)
+    assert document["command"] == "leads replay"
+    assert any("never worked" in warning for warning in document["warnings"])
+    passed = {row["dims"]["rule"]: row["value"] for row in document["rows"] if row["metric"] == "lead_rule_passed"}
+    assert 0 < passed["new rule"] < passed["current rule"]
+    answer = revops(home, "leads", "replay", "--rule", RULE, *AS_OF, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+    theirs = {row["rule"]: int(row["value"]) for row in rows if row["metric"] == "lead_rule_passed"}
+    assert theirs == passed
+
+
+def test_a_rule_from_a_file_against_another_in_a_period(home: Path) -> None:
+    path = home / "joint.yml"
+    path.write_text('lead_rule: {attribute: employees, op: ">=", value: 80}\n')
+    asked = ("--rule", str(path), "--against", "score >= 50", "--period", "2026-Q1")
+    answer = revops(home, "leads", "replay", *asked, *AS_OF)
+    assert answer.code == 0, answer.stderr
+    assert "2026-Q1" in answer.stdout
+    assert "current rule: score >= 50" in answer.stdout
+
+
+def test_a_proposal_says_what_it_refused_and_can_be_pasted(home: Path) -> None:
+    proposed = revops(home, "leads", "propose", *AS_OF)
+    assert proposed.code == 0, proposed.stderr
+    assert "filled in after a lead was accepted" in proposed.stdout
+    assert "lead_rule:\n" in proposed.stdout
+    rows = json.loads(revops(home, "leads", "propose", *AS_OF, "--format", "json").stdout)["rows"]
+    (refused,) = [row for row in rows if row["metric"] == "lead_columns_refused"]
+    assert refused["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("employes >= 80", "did you mean employees"),
+        ("employees >= ", "a value"),
+        ("calls_logged >= 1", "filled in after"),
+        ("converted_at present", "not known when the rule decides"),
+        ("none.yml", "Cannot read none.yml"),
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_an_error_with_its_repair(home: Path, rule: str, says: str) -> None:
+    answer = revops(home, "leads", "replay", "--rule", rule, *AS_OF)
+    assert answer.code == 2
+    assert says in answer.stderr
+    assert "Traceback" not in answer.stderr
