@@ -106,13 +106,14 @@ def movements_title(movements: PeriodMovements) -> str:
     money = Money(movements.currency)
     change = closing - opening
     name = "ARR" if movements.annual else "Recurring revenue"
+    when = f"from {' to '.join(movements.months)}" if ".." in movements.period else f"in {movements.period}"
     share = f" ({percent(abs(change) / opening, 1)})" if opening > 0 else ""
     word = "grew" if change > 0 else "shrank"
     gained, lost = money.short(float(moved[moved > 0].sum())), money.short(float(-moved[moved < 0].sum()))
     if round(change, 2) == 0:
-        return f"{name} stood still in {movements.period}: {gained} gained, {lost} lost"
+        return f"{name} stood still {when}: {gained} gained, {lost} lost"
     by = money.short(abs(change))
-    return f"{name} {word} by {by}{share} in {movements.period}: {gained} gained, {lost} lost"
+    return f"{name} {word} by {by}{share} {when}: {gained} gained, {lost} lost"
 
 
 def _waterfall_floor(starts: np.ndarray, ends: np.ndarray, names: list[str]) -> float:
@@ -197,15 +198,16 @@ def plot_cohort_triangle(triangle: CohortTriangle, measure: str = "nrr") -> Figu
     if triangle.reason:
         return empty(triangle.reason)
     grid = triangle.grid(measure)
-    rows, columns = grid.shape
+    rows = len(grid)
     made, axes = new_figure(height=0.26 * rows + 1.9)
     colours, norm = _scale(grid, measure)
     axes.pcolormesh(np.ma.masked_invalid(grid.to_numpy()), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)
     _write_cells(axes, grid, colours, norm)
     axes.set_yticks(np.arange(rows) + 0.5, list(grid.index))
-    step = -(-columns // 9)
-    ages = [str(age) for age in grid.columns]
-    axes.set_xticks(np.arange(0, columns, step) + 0.5, ages[::step])
+    ages = [int(age) for age in grid.columns]
+    every = next((step for step in (1, 3, 6, 12, 24) if sum(age % step == 0 for age in ages) <= 9), 60)
+    places = [place for place, age in enumerate(ages) if age % every == 0]
+    axes.set_xticks([place + 0.5 for place in places], [str(ages[place]) for place in places])
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -213,6 +215,8 @@ def plot_cohort_triangle(triangle: CohortTriangle, measure: str = "nrr") -> Figu
     axes.set_ylabel(f"Cohort by {triangle.grain} of first revenue")
     scale = made.colorbar(axes.collections[0], ax=axes, orientation="horizontal", shrink=0.5, aspect=30, pad=0.02)
     scale.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    scale.locator = MaxNLocator(nbins=4)
+    scale.update_ticks()
     scale.outline.set_visible(False)
     titled(made, triangle_title(triangle, measure))
     return made
@@ -347,7 +351,7 @@ def plot_retention_drivers(drivers: RetentionDrivers) -> Figure:
         axes.barh(rows + offset, points, height=0.34, color=colour)
         for row, point in zip(rows, points, strict=True):
             side = -1 if point < 0 else 1
-            text = f"{point:+.2f}".replace("-", "−")
+            text = f"{round(point, 2) + 0.0:+.2f}".replace("-", "−")
             place: dict[str, Any] = {"xytext": (4 * side, 0), "textcoords": "offset points", "fontsize": 9}
             axes.annotate(text, (point, row + offset), va="center", ha="left" if side > 0 else "right", **place)
     axes.axvline(0, color=GREY, lw=1)

@@ -98,8 +98,8 @@ class LostRevenue:
     """Accounts with less revenue than twelve months before, or than at the beginning of another window.
 
     `accounts`, the greatest loss first: account_id, name, segment, kind (churned, contracted), mrr_before, mrr_now,
-    lost (reporting currency), share_of_loss, reason (as recorded with the latest notice) and notice_on (its day); the
-    last two None where nothing was recorded. `reasons`: reason, accounts, lost, share_of_loss, the greatest first.
+    lost (reporting currency), share_of_loss, recorded_reason (with the latest notice) and notice_on (its day); the
+    last two None where nothing was recorded. `reasons`: recorded_reason, accounts, lost, share_of_loss, greatest first.
     `reason`: why there is nothing.
     """
 
@@ -118,7 +118,7 @@ _LOST = (
     "mrr_now",
     "lost",
     "share_of_loss",
-    "reason",
+    "recorded_reason",
     "notice_on",
 )
 
@@ -127,7 +127,10 @@ def lost_revenue(
     snapshot: Snapshot, month: int | None = None, where: str | Where | None = None, window: int = YEAR
 ) -> LostRevenue:
     """Rank the accounts that churned or contracted by what was lost, with the reason where it was recorded."""
-    nothing = pd.DataFrame(columns=[*_LOST]), pd.DataFrame(columns=["reason", "accounts", "lost", "share_of_loss"])
+    nothing = (
+        pd.DataFrame(columns=[*_LOST]),
+        pd.DataFrame(columns=["recorded_reason", "accounts", "lost", "share_of_loss"]),
+    )
     missing = missing_reason(snapshot)
     if missing:
         return LostRevenue(*nothing, "", missing)
@@ -158,24 +161,26 @@ def _described(snapshot: Snapshot, frame: pd.DataFrame) -> pd.DataFrame:
     known = frame.merge(accounts.drop_duplicates("account_id"), on="account_id", how="left")
     terms = snapshot.table("subscriptions")
     noticed = terms.filter(~terms.cancelled_at.isnull())  # noqa: PD003 - an Ibis column
-    noticed = noticed.select("account_id", "subscription_id", "cancelled_at", reason=noticed.churn_reason)
+    noticed = noticed.select("account_id", "subscription_id", "cancelled_at", recorded_reason=noticed.churn_reason)
     latest = (
         noticed.to_pandas().sort_values(["cancelled_at", "subscription_id"]).drop_duplicates("account_id", keep="last")
     )
-    known = known.merge(latest[["account_id", "cancelled_at", "reason"]], on="account_id", how="left")
+    known = known.merge(latest[["account_id", "cancelled_at", "recorded_reason"]], on="account_id", how="left")
     days = pd.to_datetime(known["cancelled_at"]).dt.date.astype(object)
     texts = {
-        name: known[name].astype(object).where(known[name].notna(), None) for name in ("name", "segment", "reason")
+        name: known[name].astype(object).where(known[name].notna(), None)
+        for name in ("name", "segment", "recorded_reason")
     }
     return known.assign(**texts, notice_on=days.where(known["cancelled_at"].notna(), None))
 
 
 def _by_reason(accounts: pd.DataFrame) -> pd.DataFrame:
-    grouped = accounts.groupby("reason", dropna=False, sort=True)
+    grouped = accounts.groupby("recorded_reason", dropna=False, sort=True)
     sums = grouped.agg(accounts=("lost", "size"), lost=("lost", "sum"), share_of_loss=("share_of_loss", "sum"))
     frame = sums.reset_index().sort_values("lost", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(
-        lost=frame["lost"].round(2), reason=frame["reason"].astype(object).where(frame["reason"].notna(), None)
+        lost=frame["lost"].round(2),
+        recorded_reason=frame["recorded_reason"].astype(object).where(frame["recorded_reason"].notna(), None),
     )
 
 

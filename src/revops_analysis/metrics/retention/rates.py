@@ -124,8 +124,8 @@ def retention_rates(
         apart = "twelve months" if window == YEAR else f"{window} months"
         return RetentionRates(_empty(list(by)), tuple(by), f"{apart} apart are needed; {known}")
     compared = Comparison(snapshot, revenue, (tuple(by), condition), options)
-    parts = [_month(compared, number) for number in wanted]
-    return RetentionRates(pd.concat(parts, ignore_index=True), tuple(by))
+    rows = [row for number in wanted for row in _month(compared, number)]
+    return RetentionRates(pd.DataFrame(rows, columns=_columns(list(by))), tuple(by))
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +209,7 @@ class Sides:
         return counted
 
 
-def _month(compared: Comparison, number: int) -> pd.DataFrame:
+def _month(compared: Comparison, number: int) -> list[dict[str, object]]:
     by, revenue = compared.cut[0], compared.revenue
     reason = _no_base(number, revenue, compared.options.window)
     found: list[dict[str, object]] = []
@@ -222,10 +222,7 @@ def _month(compared: Comparison, number: int) -> pd.DataFrame:
                 found += [{**names, **row} for row in measured(some, reason, compared.options.weight)]
     if not found:
         found = [{**dict.fromkeys(by), **row} for row in rates_of(pd.Series(), pd.Series(), reason)]
-    frame = pd.DataFrame(found)
-    frame.insert(0, "month", month_label(number))
-    frame.insert(1, "month_end", month_end(number))
-    return frame
+    return [{"month": month_label(number), "month_end": month_end(number), **row} for row in found]
 
 
 def _names(cells: Cells, by: Sequence[str]) -> list[dict[str, object]]:
@@ -284,7 +281,9 @@ def _no_base(number: int, revenue: RecurringRevenue, window: int) -> str:
     return f"no account had revenue in {month_label(number - window)}"
 
 
+def _columns(by: list[str]) -> list[str]:
+    return ["month", "month_end", *by, "measure", "value", "low", "high", "reason", "n", "base_mrr"]
+
+
 def _empty(by: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        columns=["month", "month_end", *by, "measure", "value", "low", "high", "reason", "n", "base_mrr"]
-    )
+    return pd.DataFrame(columns=_columns(by))

@@ -71,13 +71,11 @@ def tie_out(snapshot: Snapshot, period: str | Period) -> TieOut:
     """
     span = parse_period(period, snapshot.definitions.fiscal_calendar) if isinstance(period, str) else period
     currency = snapshot.definitions.reporting_currency
-    if not snapshot.has("subscriptions") or not snapshot.has("opportunities"):
-        lacking = " and ".join(name for name in ("subscriptions", "opportunities") if not snapshot.has(name))
+    lacking = [name for name in ("subscriptions", "opportunities") if not snapshot.has(name)]
+    if lacking:
         empty = pd.DataFrame(columns=[*_COLUMNS, "cause", *_PARTS])
         causes = pd.DataFrame(columns=["type", "cause", "deals", "crm_arr", "billed_arr", "difference"])
-        return TieOut(
-            empty, causes, span.label, currency, f"needs the tables {lacking}, which the source does not have"
-        )
+        return TieOut(empty, causes, span.label, currency, f"the source has no {' and no '.join(lacking)} table")
     both = _billed(snapshot).merge(_promised(snapshot), on="opportunity_id", how="outer", suffixes=("_term", ""))
     rows = _in_period(both, span)
     frame = _in_cents(rows.assign(account_id=rows["account_id"].fillna(rows["account_id_term"])), span)
@@ -97,6 +95,7 @@ def _promised(snapshot: Snapshot) -> pd.DataFrame:
     )
     wanted = ["arr", "amount", "one_time_amount"]
     known = _valued(snapshot, deals, wanted).to_pandas()
+    known["currency"] = known["currency"].fillna(snapshot.definitions.reporting_currency)
     return known.astype(dict.fromkeys(wanted, "float64"))
 
 
@@ -106,6 +105,7 @@ def _billed(snapshot: Snapshot) -> pd.DataFrame:
     others = snapshot.deals.filter(~_.type.isin(TYPES)).select("opportunity_id")
     kept = terms.anti_join(others, "opportunity_id")
     kept = kept.filter(~kept.opportunity_id.isnull() | kept.renews_subscription_id.isnull())  # noqa: PD003
+    kept = kept.mutate(currency=kept.currency.fill_null(snapshot.definitions.reporting_currency))
     valued = _valued(snapshot, kept, ["mrr"])
     key = valued.opportunity_id.fill_null(valued.subscription_id)
     grouped = valued.mutate(key=key).group_by(["key", "opportunity_id"])
