@@ -11,17 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from revops_analysis.models.close_regression import CloseRegression
 from revops_analysis.models.time_to_close import ALL_DEALS, TimeToClose
+from revops_analysis.plots.risk_table import count_rows, looks_of, settled, short_name, stacked_panels
 from revops_analysis.plots.style import (
     BLUE,
     GREY,
-    INK,
-    PALETTE,
-    WIDTH,
-    count,
     days,
     empty,
     figure,
@@ -36,10 +32,7 @@ from revops_analysis.plots.style import (
 _MOST = 4
 """More curves than this cannot be told apart: the levels with the most deals are drawn."""
 
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 _TICKS = 7
-_LONGEST = 17
-"""Letters of a level's name that fit beside the numbers under a curve."""
 
 
 @figure
@@ -52,8 +45,8 @@ def plot_incidence(times: TimeToClose) -> Figure:
     if times.summary["n"].iloc[0] == 0:
         return empty(incidence_title(times))
     ticks = _ticks(times.horizon_days)
-    made, axes = _stacked_panels([2.1, 1.8], len(scopes))
-    looks = _looks(scopes)
+    made, axes = stacked_panels([2.1, 1.8], len(scopes))
+    looks = looks_of(scopes)
     for place, event in ((0, "won"), (1, "lost")):
         for scope in scopes:
             rows = _of(times.curves, scope, event)
@@ -64,11 +57,11 @@ def plot_incidence(times: TimeToClose) -> Figure:
         axes[place].set_xticks(ticks, [])
         only_grid(axes[place], "y")
     at_risk = {scope: _at_risk(_of(times.curves, scope, "open"), ticks) for scope in scopes}
-    _numbers(made, at_risk, ticks, looks)
+    count_rows(made, at_risk, ticks, looks)
     axes[2].set_xlim(0, times.horizon_days)
     axes[2].set_xlabel("Days since creation\n(rows: deals still open and watched)")
     titled(made, incidence_title(times))
-    return _settled(made)
+    return settled(made)
 
 
 def incidence_title(times: TimeToClose) -> str:
@@ -103,8 +96,8 @@ def plot_chances(times: TimeToClose, ahead: int = 90) -> Figure:
         return empty(chances_title(times, ahead))
     last = max(int(frame["age"].max()), 1)
     ticks = _some([age for age in whole["age"].drop_duplicates() if age <= last])
-    made, axes = _stacked_panels([2.9], len(scopes))
-    looks = _looks(scopes)
+    made, axes = stacked_panels([2.9], len(scopes))
+    looks = looks_of(scopes)
     for scope in scopes:
         rows = frame[_same(frame["scope"], scope)]
         colour, dash = looks[scope]
@@ -118,12 +111,12 @@ def plot_chances(times: TimeToClose, ahead: int = 90) -> Figure:
     percent_axis(axes[0], "y", f"Won within {ahead} days")
     axes[0].set_xticks(ticks, [])
     only_grid(axes[0], "y")
-    _numbers(made, {scope: _counts(whole, scope, ticks) for scope in scopes}, ticks, looks)
+    count_rows(made, {scope: _counts(whole, scope, ticks) for scope in scopes}, ticks, looks)
     for one in axes:
         one.set_xlim(0, last)
     axes[1].set_xlabel("Age of the open deal in days\n(rows: deals open at that age)")
     titled(made, chances_title(times, ahead))
-    return _settled(made)
+    return settled(made)
 
 
 def chances_title(times: TimeToClose, ahead: int = 90) -> str:
@@ -207,7 +200,7 @@ def pace_title(regression: CloseRegression) -> str:
 def _term(row: Mapping[Hashable, Any]) -> str:
     if row["level"] is None:
         return f"{row['attribute']}\n(one more)"
-    return f"{_short(row['level'])}\nagainst {_short(row['reference'])}"
+    return f"{short_name(row['level'])}\nagainst {short_name(row['reference'])}"
 
 
 def _ratio_axis(axes: Axes, low: float, high: float) -> None:
@@ -231,32 +224,6 @@ def _drawn(times: TimeToClose) -> list[str | None]:
 def _has_band(scope: str | None, scopes: list[str | None]) -> bool:
     """All deals lie among the levels: their band would only hide those of the levels."""
     return scope != ALL_DEALS or len(scopes) == 1
-
-
-def _looks(scopes: list[str | None]) -> dict[str | None, tuple[str, Any]]:
-    """Colour and dash of each curve; all deals in ink."""
-    levels = {scope: (PALETTE[place], _DASHES[place]) for place, scope in enumerate(scopes[1:])}
-    return {ALL_DEALS: (INK, _DASHES[-1]), **levels} if levels else {ALL_DEALS: (BLUE, "-")}
-
-
-def _stacked_panels(heights: list[float], rows: int) -> tuple[Figure, list[Axes]]:
-    """Panels one above the other, and a last one for the numbers under the curves."""
-    below = 0.27 * rows + 0.1
-    made = Figure(figsize=(WIDTH, sum(heights) + below + 1.4), layout="constrained")
-    return made, list(made.subplots(len(heights) + 1, 1, height_ratios=[*heights, below]))
-
-
-def _settled(made: Figure) -> Figure:
-    """Lay the panels out once and keep the places, rounded.
-
-    With several panels the solver's last digits differ from one call to the next, and clip paths are named by them.
-    """
-    made.draw_without_rendering()
-    made.set_layout_engine("none")
-    for axes in made.axes:
-        left, bottom, width, height = (round(float(value), 4) for value in axes.get_position().bounds)
-        axes.set_position((left, bottom, width, height))
-    return made
 
 
 def _same(column: pd.Series, scope: str | None) -> pd.Series:
@@ -307,32 +274,3 @@ def _at_risk(rows: pd.DataFrame, ticks: list[int]) -> list[float]:
 def _counts(frame: pd.DataFrame, scope: str | None, ticks: list[int]) -> list[float]:
     rows = frame[_same(frame["scope"], scope)].set_index("age")["n"]
     return [float(rows.get(tick, float("nan"))) for tick in ticks]
-
-
-def _numbers(
-    made: Figure, numbers: dict[str | None, list[float]], ticks: list[int], looks: dict[str | None, tuple[str, Any]]
-) -> None:
-    """Rows of counts under the curves, which are their legend too: each name stands beside its colour and dash."""
-    axes = made.axes[-1]
-    left_end = ScaledTranslation(0, 0, axes.transAxes)  # type: ignore[arg-type] # the stub wants an affine; it is one
-    inches = made.dpi_scale_trans + left_end
-    beside = blended_transform_factory(inches, axes.transData)
-    for row, (scope, counts) in enumerate(numbers.items()):
-        colour, dash = looks[scope]
-        line = Line2D([-0.72, -0.34], [row, row], color=colour, ls=dash, lw=2, clip_on=False)
-        line.set_transform(beside)
-        axes.add_artist(line)
-        for tick, number in zip(ticks, counts, strict=True):
-            axes.text(tick, row, count(number), ha="center", va="center", fontsize=10, color=INK)
-    axes.set_yticks(range(len(numbers)), [_short(shown(scope)) for scope in numbers])
-    axes.tick_params(axis="y", length=0, pad=56)
-    axes.set_ylim(len(numbers) - 0.5, -0.5)
-    axes.set_xticks(ticks)
-    axes.grid(visible=False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(side == "bottom")
-
-
-def _short(name: object) -> str:
-    text = str(name)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

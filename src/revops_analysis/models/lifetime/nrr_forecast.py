@@ -52,7 +52,8 @@ class NrrForecast:
     method_weight (of the account model), rival, stretch, past_periods, label, reason]. `parts`: [horizon, part, title,
     value], from 100% to the mean. `backtest`: [cutoff, period, horizon, method, mean, quantiles, booked (0), outcome],
     every forecast of the past by every method, `chosen` being what would have been published. `errors` and `coverage`
-    are measured on it, by method and horizon. `last`: net retention of the last month. `reason`: why there is none.
+    are measured on it, by method and horizon. `history`: [month, month_end, nrr] as published each time. `last`: net
+    retention of the last month. `reason`: why there is none.
     """
 
     frame: pd.DataFrame
@@ -60,6 +61,7 @@ class NrrForecast:
     backtest: pd.DataFrame
     errors: pd.DataFrame
     coverage: pd.DataFrame
+    history: pd.DataFrame
     last: float
     last_month: str
     notes: tuple[str, ...]
@@ -108,6 +110,7 @@ def _forecast(snapshot: Snapshot, horizons: tuple[int, ...], options: NrrModelOp
         table,
         errors_by(scored, ("method", "horizon")),
         interval_coverage(scored, ("method", "horizon")),
+        _history(states),
         last.nrr,
         last.label,
         _notes(states, horizons),
@@ -115,11 +118,16 @@ def _forecast(snapshot: Snapshot, horizons: tuple[int, ...], options: NrrModelOp
     )
 
 
+def _history(states: Sequence[NrrState]) -> pd.DataFrame:
+    rows = [{"month": s.label, "month_end": s.day, "nrr": s.nrr} for s in states if not np.isnan(s.nrr)]
+    return pd.DataFrame(rows, columns=["month", "month_end", "nrr"])
+
+
 def _notes(states: tuple[NrrState, ...], horizons: tuple[int, ...]) -> tuple[str, ...]:
     published = [state for state in states if not np.isnan(state.nrr)]
     return (
         f"{len(published)} months of net retention, three apart, are known; horizons of "
-        f"{', '.join(map(str, horizons))} months overlap, so that errors of neighbouring forecasts are not independent.",
+        f"{', '.join(map(str, horizons))} months overlap, so errors of neighbouring forecasts are not independent.",
     )
 
 
@@ -130,7 +138,7 @@ def _nothing(reason: str) -> NrrForecast:
     table = pd.DataFrame(columns=list(_EMPTY)).astype(dict.fromkeys(("mean", "outcome", *QUANTILE_NAMES), "float64"))
     parts = pd.DataFrame(columns=["horizon", "part", "title", "value"])
     errors, coverage = errors_by(table, ("method", "horizon")), interval_coverage(table, ("method", "horizon"))
-    return NrrForecast(pd.DataFrame(), parts, table, errors, coverage, float("nan"), "", (), reason)
+    return NrrForecast(pd.DataFrame(), parts, table, errors, coverage, _history(()), float("nan"), "", (), reason)
 
 
 def known_on(history: RenewalHistory, states: Sequence[NrrState]) -> NrrKnown:

@@ -25,8 +25,10 @@ BACK = tuple(range(0, YEAR + 1, STEP))
 
 @dataclass(frozen=True, eq=False)
 class NrrState:
-    """One month, seen from its last day (the latest from the as-of date). `frame`, a row an account that paid
-    at the month or in the year before it: account_id, segment, m0, m3, m6, m9, m12 (revenue so many months before; 0: none) and n3 … n12 (paying months since, that one included).
+    """One month, seen from its last day (the latest from the as-of date).
+
+    `frame`, a row an account that paid at the month or in the year before it: account_id, segment, m0, m3, m6, m9, m12
+    (revenue so many months before; 0: none) and n3 … n12 (paying months since, that one included).
 
     `month` is its number, `first` the number of the first observed month: those before it are not known.
     """
