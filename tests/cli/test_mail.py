@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from end_to_end.commands import revops
 from reporting.mail.runs import make_home, make_run
 from reporting.mail.servers import PASSWORD, USER, Certificates, Mailbox, make_certificates, serving
-from revops_analysis.cli import main
 
 RECIPIENTS = """
 recipients:
@@ -22,8 +22,7 @@ recipients:
   - {name: Bob, address: bob@example.com, lists: [board]}
   - {name: Head of EMEA, address: emea@example.com, lists: [regions], cut: {region: EMEA}}
 """
-Answer = tuple[int, str, str]
-Email = Callable[..., Answer]
+Email = Callable[..., tuple[int, str, str]]
 LATEST = ("--latest", "quarterly", "--source", "sample")
 
 
@@ -43,17 +42,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def send(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Email:
-    def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["revops", "email", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            code: object = 0
-        except SystemExit as ending:
-            code = ending.code or 0
-        printed = capsys.readouterr()
-        return int(str(code)), printed.out, printed.err
+def send(home: Path) -> Email:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        answer = revops(home, "email", *arguments)
+        return answer.code, answer.stdout, answer.stderr
 
     return run
 

@@ -63,7 +63,10 @@ def chapter(name: str = "pipeline", findings: int = 2, **other: Any) -> dict[str
 
 
 def make_run(reports: Path, *chapters: dict[str, Any], day: str = "2026-09-30", **manifest: Any) -> Path:
-    """Write a run below `reports` and return its folder; `manifest` overrides what the manifest says."""
+    """Write a run below `reports` and return its folder; `manifest` overrides what the manifest says.
+
+    `warnings` among them are the notes of key_figures.json.
+    """
     summary = {"schema": "revops.summary/1", "description": "The quarter.", "chapters": chapters or (chapter(),)}
     document = {
         "report": "quarterly",
@@ -81,8 +84,8 @@ def make_run(reports: Path, *chapters: dict[str, Any], day: str = "2026-09-30", 
     }
     folder = reports / document["source"] / document["report"] / day / "2026-Q3" / document["input_hash"][:8]
     files = {"summary.json": dump_json(summary).encode(), "index.html": b"<h1>Quarterly report</h1>"}
-    warnings = ["No targets were supplied."]
-    files["key_figures.json"] = dump_json({"currency": "USD", "warnings": warnings, "rows": []}).encode()
+    notes = {"currency": "USD", "warnings": document.pop("warnings", ["No targets were supplied."]), "rows": []}
+    files["key_figures.json"] = dump_json(notes).encode()
     for one in summary["chapters"]:
         files |= {picture["png_path"]: tiny_png() for picture in one["figures"]}
     for name, content in files.items():

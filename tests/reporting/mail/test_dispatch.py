@@ -230,6 +230,12 @@ def test_451_for_ever_is_given_up_and_does_not_stop_the_others(post: Post, mailb
     assert mailbox.asked.count("RCPT") == 2 + 3  # two good ones, three tries
 
 
+def test_hanging_up_at_one_name_does_not_stop_the_others(post: Post, mailbox: Mailbox) -> None:
+    mailbox.always["RCPT"] = lambda argument: DROP if "ana@" in argument else None
+    assert post.states(ANA, BOB, EVA) == ["queued", "sent", "sent"]
+    assert mailbox.connections == 3  # Ana's first try, the others and her second, her third
+
+
 def test_a_server_that_takes_few_mails_a_connection_gets_them_all(post: Post, mailbox: Mailbox) -> None:
     mailbox.always["MAIL"] = lambda _: "421 enough for now" if mailbox.asked.count("MAIL") % 4 == 0 else None
     people = [recipient(f"p{number:02}@example.com") for number in range(12)]

@@ -183,6 +183,19 @@ def test_a_long_mail_is_shortened_to_what_gmail_shows(tmp_path: Path) -> None:
     assert f"{7 - left} more in the report." in Seen(page).text
 
 
+def test_notes_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    notes = [f"Note {number}: {'ŵ' * 590}" for number in range(60)]
+    message = _mail(make_run(tmp_path, warnings=notes))
+    page, text = _html(message), _text(message)
+    assert len(page.encode()) <= LONGEST_HTML
+    left = page.count("Note ")
+    assert 0 < left < 60
+    assert text.count("Note ") == left
+    assert f"{60 - left} more notes in the report." in text
+    assert f"{60 - left} more notes in the report." in Seen(page).text
+    assert "2 more in the report." in text  # findings go first
+
+
 def test_headline_figures_that_are_too_long_are_refused(tmp_path: Path) -> None:
     rows = [figure("open_pipeline", "1.00", dims={"account": "Ö" * 500, "number": str(n)}) for n in range(90)]
     with pytest.raises(ConfigurationError, match="too long for a mail"):

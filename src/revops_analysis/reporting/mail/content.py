@@ -51,9 +51,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Content:
-    """A mail's words. `more` counts findings that are in the report but not here; `banner` is empty when data passed.
+    """A mail's words. `banner` is empty when data passed.
 
-    `facts` say what the figures rest on, as (name, value) pairs; `notes` what they lack.
+    `more` and `more_notes` count findings and notes that are in the report but not here. `facts` say what the figures
+    rest on, as (name, value) pairs; `notes` what they lack.
     """
 
     title: str
@@ -66,12 +67,15 @@ class Content:
     more: int
     notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+    more_notes: int = 0
 
     def shortened(self) -> Content | None:
         """One finding less, or one note less when no finding is left; None when nothing can be left out."""
         if self.problems:
             return replace(self, problems=self.problems[:-1], more=self.more + 1)
-        return replace(self, notes=self.notes[:-1]) if self.notes else None
+        if self.notes:
+            return replace(self, notes=self.notes[:-1], more_notes=self.more_notes + 1)
+        return None
 
 
 def content_of(run: MailedRun) -> Content:
