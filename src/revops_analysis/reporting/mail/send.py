@@ -11,7 +11,6 @@ from pathlib import Path
 from revops_analysis.errors import DeliveryError
 from revops_analysis.project import Project
 from revops_analysis.reporting.mail.dispatch import Dispatch, Outcome, Say
-from revops_analysis.reporting.mail.ledger import Ledger
 from revops_analysis.reporting.mail.message import Mailing, as_bytes
 from revops_analysis.reporting.mail.recipients import Recipient, choose, refuse_cuts
 from revops_analysis.reporting.mail.run_folder import read_run
@@ -39,7 +38,7 @@ def send_run(request: MailRequest, project: Project, say: Say, *, resend: bool =
     """
     server = server_settings()
     mailing, recipients = _prepared(request, project, letter_settings())
-    return Dispatch(mailing, server, Ledger(project.state_file), say).send(recipients, resend=resend)
+    return Dispatch(mailing, server, project.state_file, say).send(recipients, resend=resend)
 
 
 def write_messages(request: MailRequest, project: Project, folder: Path) -> list[Path]:
