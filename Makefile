@@ -5,6 +5,7 @@ PYTHON ?= python3
 SOURCE ?= sample
 AS_OF ?= $(if $(filter sample,$(SOURCE)),2026-09-30,)
 NAME ?= quarterly
+TO ?= you@example.com
 BIN := .venv/bin
 REVOPS := $(BIN)/revops
 
@@ -38,6 +39,10 @@ quarterly-report: setup ## Load, check and render the quarter [SOURCE=… AS_OF=
 report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=…]
 	$(need_as_of)
 	@$(REVOPS) report $(NAME) --source $(SOURCE) --as-of $(AS_OF)
+
+.PHONY: email
+email: setup ## Write the mail of the newest run as .eml, sending nothing [NAME=… SOURCE=… TO=…]
+	@$(REVOPS) email --latest $(NAME) --source $(SOURCE) --to "$(TO)" --dry-run
 
 .PHONY: validate
 validate: setup ## Load the source and check its data [SOURCE=…]

@@ -43,6 +43,11 @@ class Project:
         return self.root / "warehouse"
 
     @property
+    def state_file(self) -> Path:
+        """The SQLite file of what happened when: loads, and mails sent."""
+        return self.warehouse / "state.sqlite"
+
+    @property
     def reports(self) -> Path:
         """Rendered runs."""
         return self.root / "reports"

@@ -16,7 +16,7 @@ from reporting.projects import chapter_notebook, load_deals, make_project
 from revops_analysis.cli import main
 from revops_analysis.project import Project
 
-HELP = ("load", "validate", "report", "metric", "sources")
+HELP = ("load", "validate", "report", "email", "metric", "sources")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_help_lists_the_commands_with_examples(revops: Revops) -> None:
     answer = revops("--help")
     assert answer.returncode == 0
     assert all(name in answer.stdout for name in HELP)
-    for name in ("load", "validate", "report", "metric"):
+    for name in ("load", "validate", "report", "email", "metric"):
         assert "Example: revops" in revops(name, "--help").stdout
 
 

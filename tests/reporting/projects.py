@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NASTY = "<script>alert(1)</script>{{7*7}}"
 
 _WORKSPACE = """
+import os
 from datetime import date
 from types import SimpleNamespace
 
@@ -34,6 +35,7 @@ workspace = SimpleNamespace(
 )
 chapter = Chapter(NAME, workspace, period=period, out=out, seed=seed)
 chapter.opening()
+print(sorted(f"{name}={value}" for name, value in os.environ.items() if "SMTP" in name))
 """.strip()
 _HEADLINE = 'chapter.headline({"metric": "open_pipeline", "value": 1234567.5, "unit": "currency", "n": 12})'
 _TABLE = """

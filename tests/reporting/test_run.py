@@ -72,7 +72,10 @@ def _tree(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def test_a_run_is_the_same_bytes_whatever_the_workers(project: Project, gate: dict[str, str], tmp_path: Path) -> None:
+def test_a_run_is_the_same_bytes_whatever_the_workers(
+    project: Project, gate: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVOPS_SMTP_PASSWORD", "hunter2-Sesam")
     one = run_report(_request(tmp_path / "one", workers=1), project, Quiet())
     two = run_report(_request(tmp_path / "two", workers=2), project, Quiet())
     first, second = _tree(one.folder), _tree(two.folder)
@@ -87,12 +90,14 @@ def test_a_run_is_the_same_bytes_whatever_the_workers(project: Project, gate: di
         "gate.json",
         "key_figures.json",
         "manifest.json",
+        "summary.json",
         "tables/first_accounts.csv",
         "figures/first_bars.svg",
         "figures/first_bars.png",
     } <= set(first)
     everything = b"".join(first.values())
     assert str(tmp_path).encode() not in everything
+    assert b"hunter2" not in everything
     assert b"<script>alert(1)" not in b"".join(content for name, content in first.items() if name.endswith(".html"))
 
 
@@ -110,6 +115,7 @@ def test_the_same_inputs_use_the_folder_again(project: Project, gate: dict[str, 
     assert (first.folder.parent / "latest").resolve() == first.folder
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".writing")] == []
     _check_documents(first, tmp_path)
+    _check_summary(first.folder)
 
 
 def _check_documents(result: run.RunResult, reports: Path) -> None:
@@ -128,6 +134,17 @@ def _check_documents(result: run.RunResult, reports: Path) -> None:
     assert "No targets were supplied." in figures["warnings"]
     listed = (reports / "index.html").read_text()
     assert f"tiny/tiny/2026-09-30/2026-Q3/{result.folder.name}/index.html" in listed
+
+
+def _check_summary(folder: Path) -> None:
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["schema"] == "revops.summary/1"
+    first = summary["chapters"][0]
+    assert (first["name"], first["title"], first["findings"]) == ("first", "Chapter first", [])
+    assert [(row["title"], row["value"]) for row in first["headline"]] == [("Open pipeline", "1234567.50")]
+    words = {"name": "bars", "title": "Bars", "alt": "Two bars, the second twice as high."}
+    paths = {"svg_path": "figures/first_bars.svg", "png_path": "figures/first_bars.png"}
+    assert first["figures"] == [words | paths]
 
 
 def test_another_input_gets_another_folder(project: Project, gate: dict[str, str], tmp_path: Path) -> None:

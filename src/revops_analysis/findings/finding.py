@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
@@ -87,6 +87,13 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """The finding as plain values; money is a decimal string with two places."""
         return {**asdict(self), "money": None if self.money is None else f"{self.money:f}"}
+
+
+def finding_from_json(row: Mapping[str, Any]) -> Finding:
+    """The finding that `Finding.to_json` wrote down."""
+    money = None if row["money"] is None else Decimal(row["money"])
+    nested = {"money": money, "evidence": Evidence(**row["evidence"]), "place": Place(**row["place"])}
+    return Finding(**{**row, **nested})
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from revops_analysis.findings.finding import Evidence, Finding, Place, rank
+from revops_analysis.findings.finding import finding_from_json, rank
 from revops_analysis.reporting import pages
 from revops_analysis.reporting.chapter import PARTS, latest_values_note
 from revops_analysis.reporting.fragments import render_findings, render_headline
-from revops_analysis.reporting.key_figures import Facts, KeyFigure, document, dump_json
+from revops_analysis.reporting.key_figures import Facts, document, dump_json, figure_from_json
 from revops_analysis.reporting.publish import write_file
+from revops_analysis.reporting.summary import write_summary
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -54,6 +54,7 @@ def assemble(
         for outcome in outcomes
     ]
     _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
+    write_summary([{**chapter, **parts[chapter["name"]]} for chapter in chapters], prepared.spec.description, staged)
     (staged / "index.html").write_text(_first_page(prepared, gate, chapters, facts, staged), encoding="utf-8")
     return [{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters]
 
@@ -128,39 +129,14 @@ def _first_page(
 
 
 def _headline(part: dict[str, Any], currency: str) -> Markup | None:
-    rows = [_figure_of(row) for row in part.get("headline", [])]
+    rows = [figure_from_json(row) for row in part.get("headline", [])]
     return Markup(render_headline(rows, currency)) if rows else None  # noqa: S704 - escaped by its template
-
-
-def _figure_of(row: dict[str, Any]) -> KeyFigure:
-    """A published row read back: money is a decimal string there."""
-    value, low, high = (
-        Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in ("value", "low", "high")
-    )
-    return KeyFigure(
-        metric=row["metric"],
-        dims=tuple(row["dims"].items()),
-        value=value,
-        unit=row["unit"],
-        low=low,
-        high=high,
-        n=row["n"],
-        reason=row["reason"],
-        title=row["title"],
-    )
 
 
 def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
     """The findings with the most expected money, over all chapters."""
-    ranked = rank(_finding_of(row) for chapter in chapters for row in chapter["findings"])
+    ranked = rank(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
     return Markup(render_findings(ranked[:TOP_FINDINGS], linked=True))  # noqa: S704 - escaped by its template
-
-
-def _finding_of(row: dict[str, Any]) -> Finding:
-    """A published finding read back."""
-    money = None if row["money"] is None else Decimal(row["money"])
-    nested = {"money": money, "evidence": Evidence(**row["evidence"]), "place": Place(**row["place"])}
-    return Finding(**{**row, **nested})
 
 
 def write_list_of_runs(reports: Path) -> None:

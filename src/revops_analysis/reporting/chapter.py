@@ -36,6 +36,7 @@ class Chapter:
         self._out = Path(out) if out else None
         self._headline: list[dict[str, Any]] = []
         self._findings: list[dict[str, Any]] = []
+        self._figures: list[dict[str, str]] = []
         self._used: set[str] = set()
 
     def opening(self) -> None:
@@ -70,6 +71,7 @@ class Chapter:
             paths = {"svg_path": f"figures/{stem}.svg", "png_path": f"figures/{stem}.png"}
             _write(self._out / paths["svg_path"], svg.encode())
             _write(self._out / paths["png_path"], figures.as_png(figure))
+            self._figures.append({"name": name, "title": title, "alt": alt, **paths})
         figures.close(figure)
         _show(fragments.render_figure(svg, fragments.FigureSpec(title, alt, **paths)))
 
@@ -121,7 +123,8 @@ class Chapter:
         if self._out:
             part = published.as_json(f"chapter {self.name}")
             used = list(self._workspace.used_current_columns)
-            part |= {"headline": self._headline, "findings": self._findings, "latest_values_of": used}
+            part |= {"headline": self._headline, "findings": self._findings, "figures": self._figures}
+            part |= {"latest_values_of": used}
             _write(self._out / PARTS / f"{self.name}.json", dump_json(part).encode())
         print(published.as_text())  # the output that nbval compares
 

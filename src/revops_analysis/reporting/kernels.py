@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ ENVIRONMENT = {
 }
 
 
+MAIL_SECRETS = ("REVOPS_SMTP_", "REVOPS_SECRETS_FILE")
+
+
+def without_mail_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment as notebooks get it: what prints its environment must not print the mail server's password.
+
+    >>> without_mail_secrets({"REVOPS_SMTP_PASSWORD": "hunter2", "REVOPS_HOME": "/srv/revops"})
+    {'REVOPS_HOME': '/srv/revops'}
+    """
+    return {name: value for name, value in environment.items() if not name.startswith(MAIL_SECRETS)}
+
+
 class KernelServer:
     """The process that kernels are forked from. Use as a context manager; it imports while the caller goes on.
 
@@ -64,7 +76,7 @@ class KernelServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **self._environment},
+            env={**without_mail_secrets(os.environ), **self._environment},
         )
 
     def __enter__(self) -> KernelServer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import ConfigurationError
@@ -96,6 +97,24 @@ def publish(value: Any, unit: str) -> str | float | int | None:
     if unit == "count" and float(value).is_integer():
         return int(value)
     return round(float(value), _DECIMALS.get(unit, 4)) + 0.0
+
+
+def figure_from_json(row: Mapping[str, Any]) -> KeyFigure:
+    """A published row read back, with the title that pages give it: money is a decimal string there."""
+    value, low, high = (
+        Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in ("value", "low", "high")
+    )
+    return KeyFigure(
+        metric=row["metric"],
+        dims=tuple(row["dims"].items()),
+        value=value,
+        unit=row["unit"],
+        low=low,
+        high=high,
+        n=row["n"],
+        reason=row["reason"],
+        title=row["title"],
+    )
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 from revops_analysis.project import Project
+
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS load_log (load_number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
+    " content_hash TEXT NOT NULL, data_through TEXT NOT NULL, loaded_at TEXT NOT NULL)"
+)
 
 
 def load_log(project: Project, source: str) -> list[str]:
     """Return the content hashes of all loads of `source`, the latest first."""
-    if not _state_file(project).is_file():
+    if not project.state_file.is_file():
         return []
-    with closing(sqlite3.connect(_state_file(project))) as state:
+    with closing(sqlite3.connect(project.state_file, timeout=30)) as state:
+        state.execute(_TABLE)  # the file may hold no load yet: mails are entered in it too
         found = state.execute("SELECT content_hash FROM load_log WHERE source = ? ORDER BY load_number DESC", (source,))
         return [digest for (digest,) in found]
 
@@ -22,16 +27,9 @@ def load_log(project: Project, source: str) -> list[str]:
 def enter_load(project: Project, source: str, content_hash: str, data_through: dt.date) -> None:
     """Enter a load in the log, with the moment at which it was made."""
     loaded_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    with closing(sqlite3.connect(_state_file(project), timeout=30)) as state, state:
-        state.execute(
-            "CREATE TABLE IF NOT EXISTS load_log (load_number INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL,"
-            " content_hash TEXT NOT NULL, data_through TEXT NOT NULL, loaded_at TEXT NOT NULL)"
-        )
+    with closing(sqlite3.connect(project.state_file, timeout=30)) as state, state:
+        state.execute(_TABLE)
         state.execute(
             "INSERT INTO load_log (source, content_hash, data_through, loaded_at) VALUES (?, ?, ?, ?)",
             (source, content_hash, data_through.isoformat(), loaded_at),
         )
-
-
-def _state_file(project: Project) -> Path:
-    return project.warehouse / "state.sqlite"

@@ -1,0 +1,1 @@
+"""A finished run as an email: what it says, to whom, whether it arrived."""

@@ -1,0 +1,42 @@
+"""The whole run as one file to attach: the same bytes for the same run."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from revops_analysis.reporting.mail.run_folder import MANIFEST, MailedRun
+
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the run's own dates are in its manifest
+_READABLE = 0o644 << 16
+
+
+def zipped(run: MailedRun) -> bytes:
+    """All files of the run, in a folder of its name; each is checked against the manifest on its way in.
+
+    Raises ConfigurationError for a file that is missing or changed.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(run.manifest["files"]):
+            archive.writestr(_entry(run, name), run.read(name))
+        archive.writestr(_entry(run, MANIFEST), (run.folder / MANIFEST).read_bytes())
+    return buffer.getvalue()
+
+
+def zip_name(run: MailedRun) -> str:
+    """File name of the attachment, which is also the name of the folder in it."""
+    return f"{_stem(run)}.zip"
+
+
+def _stem(run: MailedRun) -> str:
+    manifest = run.manifest
+    parts = (manifest["report"], manifest["source"], manifest["as_of"], manifest["period"], run.folder.name)
+    return "-".join(parts).replace("..", "_")
+
+
+def _entry(run: MailedRun, name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(f"{_stem(run)}/{name}", _MOMENT)
+    entry.external_attr = _READABLE
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry

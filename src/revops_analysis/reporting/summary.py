@@ -1,0 +1,28 @@
+"""What a run says in short, for readers that are no page: each chapter's headline, findings and figures, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from revops_analysis.reporting.key_figures import dump_json
+
+SUMMARY = "summary.json"
+SCHEMA = "revops.summary/1"
+
+
+def write_summary(chapters: Sequence[Mapping[str, Any]], description: str, folder: Path) -> None:
+    """Write `summary.json` into a run's folder.
+
+    It holds `{schema, description, chapters: [{name, title, headline, findings, figures}]}`. `headline` has rows of key
+    figures with a title; `findings` what `Finding.to_json` gives, in order of rank; `figures` in the chapter's order
+    `{name, title, alt, svg_path, png_path}`. A chapter that did not finish has empty lists.
+    """
+    lists = ("headline", "findings", "figures")
+    listed = [
+        {"name": chapter["name"], "title": chapter["title"], **{name: chapter.get(name) or [] for name in lists}}
+        for chapter in chapters
+    ]
+    document = {"schema": SCHEMA, "description": description, "chapters": listed}
+    (folder / SUMMARY).write_text(dump_json(document), encoding="utf-8")
