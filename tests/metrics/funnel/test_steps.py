@@ -172,3 +172,11 @@ def test_a_dimension_that_is_missing_everywhere_is_one_cell() -> None:
     frame = funnel(company([lead("a", "2026-08-01", converted_at="2026-08-02")]), YEAR, ["segment"]).frame
     assert frame["segment"].isna().all()
     assert frame.set_index("step").loc["lead to qualified", "median_days"] == 1.0
+
+
+def test_a_refusal_before_the_acceptance_ends_nothing() -> None:
+    back = lead("a", "2026-03-01", qualified_at="2026-03-02", accepted_at="2026-03-20", **REFUSED)
+    snapshot = company([back])
+    assert results(snapshot, "accepted to deal") == {"a": None}
+    assert results(snapshot, "qualified to accepted") == {"a": "advanced"}
+    assert lead_table(snapshot).side.to_pyarrow().to_pylist() == [SALES_BEFORE]
