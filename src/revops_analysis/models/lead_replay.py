@@ -318,7 +318,8 @@ def _warnings(snapshot: Snapshot, rules: pd.DataFrame, given: tuple[Rule, Rule |
             "worked: what would have become of them is unknown. Rates are of the worked ones; floor and ceiling say "
             "what they would be if none, or all, of the others had become a deal."
         )
-    held_back = int(rules.set_index("rule").loc[EVERY, "passed"] - rules.set_index("rule").loc[IN_FACT, "passed"])
+    passed = rules.set_index("rule")["passed"].to_dict()
+    held_back = int(passed[EVERY] - passed[IN_FACT])
     if held_back:
         said.append(
             f"{held_back:,} leads were never passed, and only a passed lead could become a deal: the recall of the "
