@@ -35,20 +35,18 @@ def test_a_replay_in_every_format_says_the_same(home: Path) -> None:
     assert any("never worked" in warning for warning in document["warnings"])
     passed = {row["dims"]["rule"]: row["value"] for row in document["rows"] if row["metric"] == "lead_rule_passed"}
     assert 0 < passed["new rule"] < passed["current rule"]
-    answer = revops(home, "leads", "replay", "--rule", RULE, *AS_OF, "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
-    theirs = {row["rule"]: int(row["value"]) for row in rows if row["metric"] == "lead_rule_passed"}
-    assert theirs == passed
 
 
 def test_a_rule_from_a_file_against_another_in_a_period(home: Path) -> None:
     path = home / "joint.yml"
     path.write_text('lead_rule: {attribute: employees, op: ">=", value: 80}\n')
     asked = ("--rule", str(path), "--against", "score >= 50", "--period", "2026-Q1")
-    answer = revops(home, "leads", "replay", *asked, *AS_OF)
+    answer = revops(home, "leads", "replay", *asked, *AS_OF, "--format", "csv")
     assert answer.code == 0, answer.stderr
-    assert "2026-Q1" in answer.stdout
-    assert "current rule: score >= 50" in answer.stdout
+    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+    passed = {row["rule"]: int(row["value"]) for row in rows if row["metric"] == "lead_rule_passed"}
+    assert 0 < passed["new rule"] < passed["all leads"]
+    assert passed["current rule"] > passed["passed in fact"], "a score of 50 passes more than one of 60"
 
 
 def test_a_proposal_says_what_it_refused_and_can_be_pasted(home: Path) -> None:
@@ -56,18 +54,12 @@ def test_a_proposal_says_what_it_refused_and_can_be_pasted(home: Path) -> None:
     assert proposed.code == 0, proposed.stderr
     assert "filled in after a lead was accepted" in proposed.stdout
     assert "lead_rule:\n" in proposed.stdout
-    rows = json.loads(revops(home, "leads", "propose", *AS_OF, "--format", "json").stdout)["rows"]
-    (refused,) = [row for row in rows if row["metric"] == "lead_columns_refused"]
-    assert refused["value"] == 1
 
 
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
         ("employes >= 80", "did you mean employees"),
-        ("employees >= ", "a value"),
-        ("calls_logged >= 1", "filled in after"),
-        ("converted_at present", "not known when the rule decides"),
         ("none.yml", "Cannot read none.yml"),
     ],
 )

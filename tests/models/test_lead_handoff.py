@@ -66,6 +66,7 @@ def test_little_or_nothing_gives_reasons_and_no_error(which) -> None:
     found = lead_handoff(bare(which), "2026-Q2")
     assert found.reason == ("the source has no leads table" if which == "no table" else None)
     assert found.replay is None
+    assert found.funnel.frame["reason"].tolist()[-1] == found.reason or found.reason is None
     rows = collect_rows([*found.headline, *found.figures])
     assert all((row.value is None) == bool(row.reason) for row in rows)
     assert "No rule is proposed" in found.proposal_text

@@ -210,6 +210,7 @@ _FIGURES = {
     "hours_month": "number",
 }
 _ENDS = {"deal_rate": "deal", "close_rate": "close", "recall": "recall"}
+_COUNTED = {"deal_rate": ("worked",), "close_rate": ("worked",), "recall": ("deals", "missed_deals")}
 _METRICS = {"passed_month": "leads_passed_a_month", "deal_rate": "passed_leads_that_become_deals"}
 _NAMES = {AGAINST: "today", NEW: "proposed"}
 
@@ -227,8 +228,8 @@ def _of_replay(found: LeadReplay | None, wanted: dict[str, str]) -> tuple[pd.Dat
             ends = {end: row[f"{_ENDS[name]}_{end}"] for end in ("low", "high")} if name in _ENDS else {}
             reason = None if value is not None else row["reason"] or "nothing to compute it from"
             of = {"metric": _METRICS.get(name, f"lead_rule_{name}"), "rule": word, "value": value, "unit": unit, **ends}
-            counted = "worked" if name in ("deal_rate", "close_rate") else "passed"
-            rows.append({**of, "n": int(row[counted]), "reason": reason})
+            counted = _COUNTED.get(name, ("passed",))
+            rows.append({**of, "n": sum(int(row[part]) for part in counted), "reason": reason})
         frames.append(pd.DataFrame(rows))
     return tuple(frames)
 

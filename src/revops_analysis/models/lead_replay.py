@@ -318,6 +318,13 @@ def _warnings(snapshot: Snapshot, rules: pd.DataFrame, given: tuple[Rule, Rule |
             "worked: what would have become of them is unknown. Rates are of the worked ones; floor and ceiling say "
             "what they would be if none, or all, of the others had become a deal."
         )
+    passed = rules.set_index("rule")["passed"].to_dict()
+    held_back = int(passed[EVERY] - passed[IN_FACT])
+    if held_back:
+        said.append(
+            f"{held_back:,} leads were never passed, and only a passed lead could become a deal: the recall of the "
+            "rule that was in force is near 100% by construction; the bounds of recall say how much that may hide."
+        )
     if not records_answers(snapshot):
         said.append("The source records no answers, so every lead that was passed counts as worked.")
     if any(rule_attributes(rule) for rule in given if rule is not None):

@@ -86,7 +86,7 @@ class Chapter:
     ) -> None:
         """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
 
-        `units`: column → currency (of the report), rate, count, days, ratio, number, score or currency_per_day.
+        `units`: column → currency (of the report), currency_per_day, rate, count, days, minutes, ratio, number, score.
         Personal columns are masked in both; `personal` names columns that the schema does not know to be so. A column
         `reason` explains the row's missing values.
         """

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from metrics.funnel.companies import by_chance, company, without_repeats
+from revops_analysis.definitions.rule_text import parse_rule
 from revops_analysis.metrics.funnel import funnel, lead_table
 from revops_analysis.metrics.funnel.catalogue import FAMILY
 from revops_analysis.metrics.registry import compute_metric, metrics
+from revops_analysis.models.lead_records import lead_records
+from revops_analysis.models.lead_replay import replay
 from revops_analysis.periods import FiscalCalendar, parse_period
 
 YEAR = parse_period("2026", FiscalCalendar())
@@ -30,4 +33,12 @@ def test_both_engines_agree(postgres_url) -> None:
         if metric.family == FAMILY:
             answers = [compute_metric(each, name, YEAR, by=["source"]).frame for each in (theirs, ours)]
             pd.testing.assert_frame_equal(*answers, obj=name)
+    rule, other = parse_rule("employees >= 100 or keen = true"), parse_rule("source = Paid")
+    replays = [replay(each, rule, other, YEAR) for each in (theirs, ours)]
+    pd.testing.assert_frame_equal(*[found.rules for found in replays])
+    pd.testing.assert_frame_equal(*[found.months for found in replays])
+    assert replays[0].of("new rule")["passed"] > 0
+    records = [lead_records(each) for each in (theirs, ours)]
+    pd.testing.assert_frame_equal(*[each.frame for each in records])
+    assert records[0].names == records[1].names == ("source", "employees", "keen")
     con.disconnect()

@@ -64,7 +64,7 @@ def funnel(snapshot: Snapshot, period: Period, by: Sequence[str] = (), where: st
     frame = (
         frame.reindex(columns=[*by, "step", *COUNTS, "conversion", "low", "high", "reason"])
         if by
-        else _all_steps(frame)
+        else _all_steps(frame, snapshot)
     )
     frame = _plain_keys(frame, by).merge(_plain_keys(advance_days(request), by), how="left", on=request.keys)
     frame["step"] = pd.Categorical(frame["step"], list(STEPS), ordered=True)
@@ -105,13 +105,14 @@ def _row(conversion: Row, group: pd.DataFrame) -> Row:
     }
 
 
-def _all_steps(frame: pd.DataFrame) -> pd.DataFrame:
+def _all_steps(frame: pd.DataFrame, snapshot: Snapshot) -> pd.DataFrame:
     """A row for every step: one that no lead entered has counts of 0 and no rate."""
     columns = ["step", *COUNTS, "conversion", "low", "high", "reason"]
     named = frame.reindex(columns=columns).set_index("step").reindex(list(STEPS)).reset_index()
     none = named["entered"].isna()
+    why = "no lead entered the step in the period" if snapshot.has("leads") else "the source has no leads table"
     return named.assign(
-        reason=named["reason"].astype(object).mask(none, "no lead entered the step in the period"),
+        reason=named["reason"].astype(object).mask(none, why),
         **{name: named[name].fillna(0).astype("int64") for name in COUNTS},
     )
 
