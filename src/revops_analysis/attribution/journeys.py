@@ -199,10 +199,19 @@ def _counted(placed: ir.Table, base: ir.Table) -> ir.Table:
 
 def named(table: ir.Table, names: Names) -> ir.Table:
     """Add channel, team and campaign_id to a table that has channel_number and campaign_number."""
+    return with_campaigns(with_channels(table, names), names)
+
+
+def with_channels(table: ir.Table, names: Names) -> ir.Table:
+    """Add channel and team to a table that has channel_number."""
     channels = names.channels.select("channel", "team", of_channel="channel_number")
+    return table.left_join(channels, table.channel_number == channels.of_channel).drop("of_channel")
+
+
+def with_campaigns(table: ir.Table, names: Names) -> ir.Table:
+    """Add campaign_id to a table that has campaign_number."""
     campaigns = names.campaigns.select("campaign_id", of_campaign="campaign_number")
-    known = table.left_join(channels, table.channel_number == channels.of_channel).drop("of_channel")
-    return known.left_join(campaigns, known.campaign_number == campaigns.of_campaign).drop("of_campaign")
+    return table.left_join(campaigns, table.campaign_number == campaigns.of_campaign).drop("of_campaign")
 
 
 def _described(journeys: Journeys) -> ir.Table:

@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from revops_analysis.attribution.journeys import named
+from revops_analysis.attribution.journeys import with_campaigns, with_channels
 from revops_analysis.attribution.rules import Window
 from revops_analysis.metrics.deals import missing, quarter_label, within
 from revops_analysis.metrics.where import Where, check_names
@@ -109,13 +109,12 @@ def _credited(wide: ir.Table, deals: ir.Table, names: Names, windows: Mapping[st
     """The credit of the deals of the cut, with the dimensions that it asks for."""
     asked = [name for name in DEAL_DIMENSIONS if _asks(cut, name)]
     side = deals.select("is_booked", "is_priced", of_deal="deal_number", **{f"deal_{name}": name for name in asked})
-    asks_touch = any(_asks(cut, name) for name in TOUCH_DIMENSIONS)
-    known = (
-        named(wide, names) if asks_touch else wide.mutate(dict.fromkeys(TOUCH_DIMENSIONS.values(), ibis.null("string")))
-    )
+    # Each name is a join of all touches, so only those that are asked for are looked up.
+    known = with_channels(wide, names) if _asks(cut, "channel") or _asks(cut, "team") else wide
+    known = with_campaigns(known, names) if _asks(cut, "campaign") else known
     joined = known.inner_join(side, known.deal_number == side.of_deal)
     values = {name: joined[name] for model in windows for name in (f"{model}_share", f"{model}_cents")}
-    touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items()}
+    touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items() if column in joined.columns}
     dims = {name: joined[f"deal_{name}"] for name in asked}
     return joined.select("is_booked", "is_priced", **touch, **dims, **values)
 
