@@ -80,18 +80,24 @@ def paths_from_text(texts: Sequence[str] | pd.Series, outcomes: Outcomes, separa
     >>> p.channels, p.lengths.tolist(), p.conversions.tolist(), p.value.tolist(), p.nulls.tolist(), p.path_of.tolist()
     (('a', 'b'), [1, 2], [0.0, 3.0], [0.0, 15.0], [4.0, 1.0], [1, 0, 1])
     """
-    split = pd.Series(texts, dtype="object").reset_index(drop=True).fillna("").str.split(separator)
+    told, different = pd.factorize(pd.Series(texts, dtype="object").fillna("").to_numpy())
+    split = pd.Series(different, dtype="object").str.split(separator)
     names = split.explode().str.strip()
     if (names == "").any():
-        row = int(names.index[names == ""][0])
+        at = int(names.index[names == ""][0])
         raise ConfigurationError(
             "A path has an empty step.",
             expected=f"channel names with {separator!r} between them",
-            found=repr(texts[row] if isinstance(texts, list | tuple) else pd.Series(texts).iloc[row]),
-            where=f"row {row + 1}",
+            found=repr(different[at]),
+            where=f"row {int(np.flatnonzero(told == at)[0]) + 1}",
             fix="leave out paths without touches: they credit no channel",
         )
-    return paths_from_steps(names.index.to_numpy(), names.to_numpy(), outcomes)
+    # Each text is split once; its steps are then set out for every row that has it.
+    sizes = split.str.len().to_numpy(dtype=np.int64)
+    begins = np.cumsum(sizes) - sizes
+    rows = np.repeat(np.arange(len(told)), sizes[told])
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes[told]) - sizes[told], sizes[told])
+    return paths_from_steps(rows, names.to_numpy()[np.repeat(begins[told], sizes[told]) + within], outcomes)
 
 
 def paths_from_steps(row: npt.ArrayLike, channel: npt.ArrayLike, outcomes: Outcomes) -> Paths:
