@@ -8,6 +8,7 @@ import pytest
 
 from revops_analysis.definitions import Condition, Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.simulation.words import CHANNELS, SOURCES
 
 MINIMAL = """\
 version: "1"
@@ -39,7 +40,9 @@ def test_the_shipped_file_holds_the_words_of_the_sample_company(project_root: Pa
     assert words.omitted_categories == ("Omitted",)
     assert words.categories_of("commit") == ("Commit",)
     assert [stage.probability for stage in words.stages] == [0.1, 0.2, 0.4, 0.6, 0.8, None, None]
-    assert set(words.channel_teams) == {"Outbound", "Partner", "Customer", "Inbound", "Event", "Paid"}
+    assert set(words.source_teams) == set(SOURCES)
+    assert tuple(words.channel_teams) == CHANNELS
+    assert {claim.by: claim.rule for claim in words.sourcing_claims} == {"marketing": "any_touch", "sales": "crm_field"}
 
 
 def test_a_short_file_takes_the_documented_defaults(written) -> None:
@@ -122,6 +125,64 @@ WRONG = [
         9,
         "channel 'Paid' of channel_map has no team",
         "add `Paid:",
+    ),
+    (
+        "channel nearly named",
+        MINIMAL + "channel_map: {google: Paid serch}\nchannel_teams: {Paid search: marketing}\n",
+        9,
+        "channel 'Paid serch' of channel_map has no team",
+        "write Paid search, or add",
+    ),
+    (
+        "channel of activities",
+        MINIMAL + "attribution: {activity_channels: {call: Calls}}\nchannel_teams: {Email: marketing}\n",
+        9,
+        "channel 'Calls' of activity_channels has no team",
+        "add `Calls:",
+    ),
+    (
+        "channel word twice",
+        MINIMAL + "channel_map:\n  SEO: Organic\n  seo : Organic\nchannel_teams: {Organic: marketing}\n",
+        10,
+        "channel word 'seo' is named twice",
+        "remove it",
+    ),
+    (
+        "team of a channel",
+        MINIMAL + "channel_teams: {Email: marketting}\n",
+        8,
+        "cannot be 'marketting'",
+        "write marketing",
+    ),
+    (
+        "lookbacks",
+        MINIMAL + "lookback: {sourced_days: 90, influence_days: 30}\n",
+        8,
+        "influence_days 30 is less than sourced_days 90",
+        "write 90 or more",
+    ),
+    (
+        "claim without sources",
+        MINIMAL + "sourcing_claims:\n  - {by: sales, of: marketing, rule: crm_field, meaning: The field says so.}\n",
+        9,
+        "no source has a team",
+        "add source_teams",
+    ),
+    (
+        "claim with days",
+        MINIMAL
+        + "source_teams: {Paid: marketing}\nsourcing_claims:\n"
+        + "  - {by: sales, of: marketing, rule: crm_field, days: 9, meaning: The field says so.}\n",
+        10,
+        "the CRM's field has no days",
+        "remove the line",
+    ),
+    (
+        "claim of nobody",
+        MINIMAL + "sourcing_claims:\n  - {by: sales, of: marketting, rule: any_touch, meaning: Any touch.}\n",
+        9,
+        "of cannot be 'marketting'",
+        "write marketing",
     ),
     (
         "column",

@@ -19,6 +19,7 @@ from revops_analysis.definitions.words import (
     Lookback,
     Part,
     Segment,
+    SourcingClaim,
     Stage,
     Team,
     Thresholds,
@@ -69,9 +70,18 @@ class Definitions(Part):
     lookback: Lookback = Field(default=Lookback(), description="How far back a touch can lie.")
     attribution: Attribution = Field(default=Attribution(), description="How credit is shared out.")
     channel_map: dict[str, str] = Field(
-        default_factory=dict, description="Word for a channel as the data have it, to the channel reports name."
+        default_factory=dict,
+        description="Word for a channel as the data have it, whatever its case, to the channel reports name.",
     )
-    channel_teams: dict[str, Team] = Field(default_factory=dict, description="Channel to the team that runs it.")
+    channel_teams: dict[str, Team] = Field(
+        default_factory=dict, description="Channel, as reports name it, to the team that runs it."
+    )
+    source_teams: dict[str, Team] = Field(
+        default_factory=dict, description="Word in the CRM's source field of a deal, to the team it stands for."
+    )
+    sourcing_claims: tuple[SourcingClaim, ...] = Field(
+        default=(), description="Each team's own definition of what was sourced by whom, in the order of reports."
+    )
     coverage: Coverage = Field(default=Coverage(), description="How required coverage is measured.")
     stalled_quantile: float = Field(
         default=0.9,
@@ -157,18 +167,40 @@ class Definitions(Part):
         refuse(problems)
         return stages
 
+    @field_validator("channel_map")
+    @classmethod
+    def _words_differ(cls, words: dict[str, str]) -> dict[str, str]:
+        refuse([Problem(p.what, p.fix, (list(words)[int(p.at[0])],)) for p in repeated(list(words), "channel word")])
+        return words
+
     @field_validator("channel_teams")
     @classmethod
     def _every_channel_has_a_team(cls, teams: dict[str, Team], info: ValidationInfo) -> dict[str, Team]:
-        channels = dict.fromkeys(info.data.get("channel_map", {}).values())
+        attribution = info.data.get("attribution")
+        named = {"channel_map": info.data.get("channel_map", {})}
+        named["activity_channels"] = attribution.activity_channels if attribution else {}
+        missing = {channel: key for key, words in named.items() for channel in words.values() if channel not in teams}
         refuse(
             [
-                Problem(f"channel {name!r} of channel_map has no team", f"add `{name}: marketing` (or its team)")
-                for name in channels
-                if name not in teams
+                Problem(f"channel {name!r} of {key} has no team", _team_for(name, tuple(teams)))
+                for name, key in missing.items()
             ]
+            + repeated(list(teams), "channel")
         )
         return teams
+
+    @field_validator("sourcing_claims")
+    @classmethod
+    def _sources_have_teams(cls, claims: tuple[SourcingClaim, ...], info: ValidationInfo) -> tuple[SourcingClaim, ...]:
+        lacks = not info.data.get("source_teams")
+        refuse(
+            [
+                Problem("a claim by crm_field, but no source has a team", "add source_teams", (place,))
+                for place, claim in enumerate(claims)
+                if claim.rule == "crm_field" and lacks
+            ]
+        )
+        return claims
 
     @field_validator("ramp_months")
     @classmethod
@@ -250,6 +282,13 @@ class Definitions(Part):
 
     def _stages_with(self, outcome: str) -> tuple[str, ...]:
         return tuple(stage.name for stage in self.stages if stage.outcome == outcome)
+
+
+def _team_for(channel: str, known: tuple[str, ...]) -> str:
+    """Return advice for a channel that has no team: the near name that has one, or the line to add."""
+    advice = nearest(channel, known) if known else ""
+    line = f"add `{channel}: marketing` (or its team)"
+    return f"{advice}, or {line}" if advice and advice.count(",") == 0 and "one of" not in advice else line
 
 
 def nearest_zone(name: str) -> str:

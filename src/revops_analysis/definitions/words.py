@@ -66,6 +66,15 @@ class Lookback(Part):
         description="Days before a deal's creation from which on touches, until closing, can influence it.",
     )
 
+    @model_validator(mode="after")
+    def _what_sources_also_influences(self) -> Lookback:
+        if self.influence_days < self.sourced_days:
+            raise ValueError(
+                f"influence_days {self.influence_days} is less than sourced_days {self.sourced_days}: a touch that can "
+                f"source a deal also influences it, so write {self.sourced_days} or more"
+            )
+        return self
+
 
 class _Weights(Part):
     @model_validator(mode="after")
@@ -124,6 +133,7 @@ Model = Literal[
     "markov",
     "markov_by_deal",
     "shapley",
+    "shapley_ordered",
 ]
 Team = Literal["marketing", "sales", "partners", "customer_success", "product"]
 
@@ -148,6 +158,38 @@ class Attribution(Part):
     activity_channels: dict[str, str] = Field(
         default_factory=dict, description="Activity kind to channel; a kind not named here is no touch."
     )
+    answered: Literal["campaigns", "all", "none"] = Field(
+        default="campaigns",
+        description="Touches that count only once the person answered: those of a campaign, all, or none.",
+    )
+    duplicate_minutes: int = Field(
+        default=30,
+        ge=0,
+        description="Minutes within which touches of one person, channel and campaign are one touch; 0: none are.",
+    )
+    channel_from_campaign: bool = Field(
+        default=True, description="Whether a touch recorded without channel takes the channel of its campaign."
+    )
+
+
+class SourcingClaim(Part):
+    """What one team says about the deals that a team sourced, by a definition of its own."""
+
+    by: Team = Field(description="The team that says so.")
+    of: Team = Field(description="The team whose deals are meant.")
+    rule: Literal["any_touch", "crm_field", "first_touch", "lead_creation"] = Field(
+        description="What decides: any touch of the team, the CRM's field, the first touch, or the lead's."
+    )
+    days: int | None = Field(
+        default=None, ge=1, description="Days before a deal's creation in which its touches lie; none: sourced_days."
+    )
+    meaning: str = Field(min_length=1, description="The definition in a sentence, as its team would say it.")
+
+    @model_validator(mode="after")
+    def _days_of_touches(self) -> SourcingClaim:
+        if self.rule == "crm_field" and self.days is not None:
+            raise ValueError("the CRM's field has no days: remove the line")
+        return self
 
 
 class Coverage(Part):
