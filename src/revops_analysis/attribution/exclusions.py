@@ -35,6 +35,8 @@ ONLY_TIMELESS = "touched at unknown times only"
 SINCE_CREATION = "touched only after creation"
 TOO_EARLY = "touched only before the sourced lookback"
 
+_INTERNAL = ("influence_from", "sourced_from", "until", "cents")
+
 COLUMNS = ("grain", "reason", "touches", "deals", "amount")
 
 
@@ -61,7 +63,7 @@ def with_reasons(journeys: Journeys) -> ir.Table:
         unattributed=reason,
         unsourced=unsourced,
     ).select(
-        *[name for name in base.columns if name not in ("influence_from", "sourced_from", "until")],
+        *[name for name in base.columns if name not in _INTERNAL],
         "touches",
         "sourced_touches",
         "unattributed",

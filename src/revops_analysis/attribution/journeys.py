@@ -20,6 +20,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
+from revops_analysis.attribution.allocation import cents_of
 from revops_analysis.attribution.options import JourneyOptions
 from revops_analysis.attribution.touches import joined_touches
 from revops_analysis.metrics.deals import missing
@@ -66,8 +67,10 @@ class Journeys:
       anchor is missing: the last touch up to the earliest lead of the account's people (missing too when that lead
       came after the deal), up to the deal's creation, and up to its closing (open deals have none);
     - is_first, is_lead_creation, is_deal_creation, is_closing, is_last: whether the touch is that anchor;
-    - days_before_anchor: whole days from the touch to the end of the influence window;
-    - took_channel: the channel is that of the touch's campaign.
+    - days_before_anchor: whole days from the touch to the end of the influence window; days_before_last: to the
+      deal's last touch in it;
+    - took_channel: the channel is that of the touch's campaign; deal_number: the deal as a whole number;
+    - cents: the deal's amount in hundredths of the reporting currency, null where it has none.
 
     `deals`, a row a deal: `DEAL_COLUMNS`, with amount in the reporting currency, DECIMAL(18, 2), null where the deal
     has none; lead_created_at (UTC); touches and sourced_touches (0: unattributed), and unattributed (why, or null) and
@@ -132,6 +135,7 @@ def _base_deals(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
     joined = known.left_join(first, known.account_id == first.led_account).drop("led_account")
     came_later = (joined.lead_created_at > joined.created_at).fill_null(True)
     return joined.mutate(
+        cents=cents_of(joined.amount),
         deal_number=ibis.row_number().over(ibis.window(order_by="opportunity_id")),
         lead_created_at=ibis.ifelse(came_later, ibis.null("timestamp(6)"), joined.lead_created_at),
         influence_from=joined.created_at - ibis.interval(days=options.influence_days),
@@ -176,6 +180,7 @@ def _touches(candidates: ir.Table, base: ir.Table, options: JourneyOptions) -> i
         "influence_from",
         "sourced_from",
         "until",
+        "cents",
     )
     usable = candidates.filter(missing(candidates.unusable)).select(
         "touchpoint_id",
@@ -214,8 +219,10 @@ def _ordered(inside: ir.Table) -> ir.Table:
         "took_channel",
         opportunity_id="deal_opportunity_id",
         deal_number="deal_deal_number",
+        cents="deal_cents",
         is_closed=~missing(inside.deal_closed_on),
         days_before_anchor=inside.deal_until.delta(inside.day, unit="day").cast("int32"),
+        days_before_last=inside.day.max().over(whole).delta(inside.day, unit="day").cast("int32"),
         touch_order=(ibis.row_number().over(ibis.window(**order)) + 1).cast("int32"),
         touches=inside.count().over(whole).cast("int32"),
         early=early,
@@ -267,6 +274,8 @@ TOUCH_COLUMNS = (
     "is_closing",
     "is_last",
     "days_before_anchor",
+    "days_before_last",
     "took_channel",
     "deal_number",
+    "cents",
 )

@@ -24,7 +24,17 @@ SEED = 0
 
 def close_period(snapshot: Snapshot, deals: ir.Table) -> ir.Value:
     """The label of the quarter in which a deal's close date lies; null where it has none."""
-    bounds = snapshot.deals.aggregate(first=lambda t: t.close_date.min(), last=lambda t: t.close_date.max()).to_pandas()
+    return quarter_label(snapshot, snapshot.deals, deals.close_date, "close_date")
+
+
+def quarter_label(snapshot: Snapshot, table: ir.Table, day: ir.Value, column: str = "") -> ir.Value:
+    """The label of the fiscal quarter in which `day` lies; null where it is null.
+
+    Quarters are those between the first and the last day of `column` of `table` (by default of `day`, an expression
+    on `table`).
+    """
+    days = table[column] if column else day
+    bounds = table.aggregate(first=days.min(), last=days.max()).to_pandas()
     first, last = bounds.loc[0, "first"], bounds.loc[0, "last"]
     if pd.isna(first):
         return ibis.null("string")
@@ -32,7 +42,7 @@ def close_period(snapshot: Snapshot, deals: ir.Table) -> ir.Value:
     quarter = period_containing(pd.Timestamp(first).date(), calendar)
     branches = []
     while quarter.start <= pd.Timestamp(last).date():
-        branches.append((deals.close_date.between(_day(quarter.start), _day(quarter.end)), quarter.label))
+        branches.append((day.between(_day(quarter.start), _day(quarter.end)), quarter.label))
         quarter = following(quarter, calendar)
     return ibis.cases(*branches)
 

@@ -1,0 +1,172 @@
+"""Credit added up: by channel, campaign, team, source, segment, owner team or quarter, in one of two views.
+
+- cohort view: deals by the day they were created; `pipeline` is all that was created, `bookings` what of it is won;
+- period view: deals by the day they closed (won deals: by booking day); `bookings` are those of the period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from revops_analysis.attribution.allocation import cents_of
+from revops_analysis.attribution.rules import Window
+from revops_analysis.metrics.deals import missing, quarter_label, within
+from revops_analysis.metrics.where import Where, check_names
+from revops_analysis.periods import Period
+
+if TYPE_CHECKING:
+    from revops_analysis.attribution.journeys import Journeys
+
+View = Literal["cohort", "period"]
+
+TOUCH_DIMENSIONS = {"channel": "channel", "campaign": "campaign_id", "team": "team"}
+DEAL_DIMENSIONS = ("segment", "type", "product", "source", "owner_team", "owner_id", "account_id", "status", "quarter")
+DIMENSIONS = (*TOUCH_DIMENSIONS, *DEAL_DIMENSIONS)
+"""What credit can be cut by. `team` runs the channel, `owner_team` is the deal owner's; `source` is the CRM's field;
+`quarter` is that of creation in the cohort view and of closing in the period view."""
+
+MEASURES = ("deals", "won_deals", "pipeline", "bookings")
+UNITS = {"deals": "count", "won_deals": "count", "pipeline": "currency", "bookings": "currency"}
+_UNIT = 2**38
+"""Shares of deals are added up as whole numbers of this unit, so that the order does not matter."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """By what to add up, in which view, and over which deals: those of a period, and those that a filter lets pass."""
+
+    by: tuple[str, ...] = ("channel",)
+    view: View = "cohort"
+    period: Period | None = None
+    where: Where = field(default_factory=Where)
+
+
+def totals(journeys: Journeys, wide: ir.Table, windows: Mapping[str, Window], cut: Cut) -> pd.DataFrame:
+    """Add up the credit of one or more models.
+
+    `wide` has `credit.KEYS` and `<model>_share`, `<model>_cents` for each model of `windows`.
+
+    Returns a frame with the columns model, view, attributed, the dimensions of the cut, and
+    - deals, won_deals: Σ share of deals, and of those won (a deal of two channels is part of each);
+    - pipeline, bookings: Σ credited amount (Decimal, reporting currency) of all deals, and of booked ones; pipeline is
+      missing in the period view, because pipeline belongs to the day of creation;
+    - touches: how many were credited; unpriced: Σ share of deals that have no amount, whose money nobody knows.
+
+    Rows with attributed False are deals without any touch in the model's window: they have no channel, campaign or
+    team, and together with the attributed ones they add up to all deals exactly. Raises ConfigurationError for a
+    dimension or a column of the filter that is not known.
+    """
+    check_names(cut.by, DIMENSIONS, "dimension", "by of attribution")
+    deals = _deals(journeys, cut)
+    rows = _filtered(_credited(wide, deals, windows), cut)
+    found = [_added(rows, cut, {name: (f"{name}_share", f"{name}_cents") for name in windows}, attributed=True)]
+    for window in sorted(set(windows.values())):
+        count = deals.sourced_touches if window == "sourced" else deals.touches
+        alone = _filtered(_alone(deals.filter(count == 0)), cut)
+        names = {name: ("one", "cents") for name, used in windows.items() if used == window}
+        found.append(_added(alone, cut, names, attributed=False))
+    frame = pd.concat(found, ignore_index=True)
+    order = {name: place for place, name in enumerate(windows)}
+    frame = frame.sort_values(
+        ["model", "attributed", *cut.by],
+        key=lambda column: column.map(order) if column.name == "model" else column,
+        kind="stable",
+        ascending=[True, False, *[True] * len(cut.by)],
+    )
+    return frame.reset_index(drop=True)
+
+
+def _deals(journeys: Journeys, cut: Cut) -> ir.Table:
+    """The deals of the cut, with what can be cut by and whether they are booked."""
+    snapshot, deals = journeys.snapshot, journeys.deals
+    snapshot.use_columns([name for name in (*cut.by, *cut.where.columns) if name in DEAL_DIMENSIONS])
+    day = deals.created_on if cut.view == "cohort" else deals.closed_on
+    is_booked = (deals.status == "won") & ~missing(deals.booked_on)
+    kept = deals.mutate(
+        quarter=quarter_label(snapshot, deals, day) if _asks(cut, "quarter") else ibis.null("string"),
+        is_booked=is_booked,
+        cents=cents_of(deals.amount),
+    )
+    chosen = kept.filter(within(day, cut.period)) if cut.period else kept
+    if cut.view == "period":
+        chosen = chosen.filter(~missing(chosen.closed_on))
+    return chosen
+
+
+def _asks(cut: Cut, name: str) -> bool:
+    return name in cut.by or name in cut.where.columns
+
+
+_OF_DEAL = ("deal_number", "is_booked", *DEAL_DIMENSIONS)
+
+
+def _credited(wide: ir.Table, deals: ir.Table, windows: Mapping[str, Window]) -> ir.Table:
+    side = deals.select(**{f"deal_{name}": deals[name] for name in _OF_DEAL})
+    joined = wide.inner_join(side, wide.deal_number == side.deal_deal_number)
+    values = {f"{name}_{part}": joined[f"{name}_{part}"] for name in windows for part in ("share", "cents")}
+    touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items()}
+    return joined.select(
+        **touch, **{name: joined[f"deal_{name}"] for name in DEAL_DIMENSIONS}, is_booked=joined.deal_is_booked, **values
+    )
+
+
+def _alone(deals: ir.Table) -> ir.Table:
+    touch = {name: ibis.null("string") for name in TOUCH_DIMENSIONS}
+    return deals.select(
+        **touch, **{n: deals[n] for n in DEAL_DIMENSIONS}, is_booked="is_booked", one=1.0, cents="cents"
+    )
+
+
+def _filtered(rows: ir.Table, cut: Cut) -> ir.Table:
+    check_names(cut.where.columns, DIMENSIONS, "column in a filter", "filter on attribution")
+    conditions = [item.predicate(rows[item.column]) for item in cut.where.conditions]
+    return rows.filter(conditions) if conditions else rows
+
+
+def _added(rows: ir.Table, cut: Cut, columns: Mapping[str, tuple[str, str]], *, attributed: bool) -> pd.DataFrame:
+    """Aggregate in the engine, a row a combination of the cut; then a block a model."""
+    values: dict[str, ir.Value] = {}
+    for name, (share, cents) in columns.items():
+        part = (rows[share] * float(_UNIT) + 0.5).floor().cast("int64")
+        values |= {
+            f"{name}__deals": part.sum(),
+            f"{name}__won_deals": part.sum(where=rows.is_booked),
+            f"{name}__pipeline": rows[cents].sum(),
+            f"{name}__bookings": rows[cents].sum(where=rows.is_booked),
+            f"{name}__touches": rows[share].count(),
+            f"{name}__unpriced": part.sum(where=missing(rows[cents])),
+        }
+    table = rows.group_by(list(cut.by)).aggregate(**values) if cut.by else rows.aggregate(**values)
+    found = table.to_pyarrow().to_pylist()
+    blocks = [_row(record, name, cut, attributed=attributed) for name in columns for record in found]
+    kept = [row for row in blocks if row["touches"]]
+    plain = ["model", "view", "attributed", *cut.by, *MEASURES, "touches", "unpriced"]
+    frame = pd.DataFrame(kept, columns=plain).astype({"touches": "int64", "attributed": "bool"})
+    if not attributed:
+        frame["touches"] = 0
+    return frame.astype(dict.fromkeys(("deals", "won_deals", "unpriced"), "float64"))
+
+
+def _row(record: Mapping[str, object], name: str, cut: Cut, *, attributed: bool) -> dict[str, object]:
+    def whole(measure: str) -> int:
+        return int(record[f"{name}__{measure}"] or 0)  # type: ignore[call-overload]
+
+    counted = {measure: round(whole(measure) / _UNIT, 6) for measure in ("deals", "won_deals", "unpriced")}
+    amounts = {measure: Decimal(whole(measure)).scaleb(-2) for measure in ("pipeline", "bookings")}
+    return {
+        "model": name,
+        "view": cut.view,
+        "attributed": attributed,
+        **{key: record[key] for key in cut.by},
+        **counted,
+        "pipeline": amounts["pipeline"] if cut.view == "cohort" else None,
+        "bookings": amounts["bookings"],
+        "touches": whole("touches"),
+    }

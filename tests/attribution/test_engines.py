@@ -1,0 +1,61 @@
+"""Journeys, credit and sourcing: DuckDB and a real PostgreSQL give the same rows, to the cent."""
+
+from __future__ import annotations
+
+import ibis
+import pandas as pd
+import pytest
+
+from attribution.random_companies import random_company
+from attribution.touch_rows import ACCOUNT, touch, words_with
+from builders import make_snapshot, make_store
+from revops_analysis.attribution.credit import by_rules, compare, shared_by_weights
+from revops_analysis.attribution.journeys import JourneyOptions, journeys
+from revops_analysis.attribution.rules import RULES
+from revops_analysis.tables.snapshot import Snapshot
+
+pytestmark = pytest.mark.postgres
+WORDS = words_with(activity_channels={"call": "Outbound"})
+
+
+def tables():
+    """A random company, and every way to find a touch's account and channel."""
+    made = random_company(3, deals=40)
+    made["accounts"] = [ACCOUNT]
+    made["contacts"] = [{"contact_id": "c1", "account_id": "a1", "created_at": "2026-01-01"}]
+    made["campaigns"] = [{"campaign_id": "k1", "channel": " SEO ", "started_on": "2026-01-01"}]
+    made["activities"] = [{"activity_id": "x1", "account_id": "a2", "kind": "call", "occurred_at": "2026-04-02"}]
+    made["leads"].append({"lead_id": "by deal", "created_at": "2026-03-01", "opportunity_id": "o5"})
+    made["touchpoints"] += [
+        touch("p", "2026-04-01", None, account_id=None, contact_id="c1", campaign_id="k1"),
+        touch("q", "2026-04-01 12:10:00", None, account_id=None, contact_id="c1", campaign_id="k1"),
+        touch("r", "2026-04-03", account_id=None, contact_id=None, lead_id="by deal"),
+        touch("s", None, account_id="a3"),
+        touch("t", "2026-04-03", account_id="a3", opportunity_id="o4"),
+        touch("u", "2026-04-03", account_id="a6", responded_at=None, campaign_id="k1"),
+    ]
+    return made
+
+
+def sorted_frame(table, keys):
+    return table.to_pandas().sort_values(keys).reset_index(drop=True)
+
+
+def test_both_engines_agree(postgres_url):
+    con = ibis.connect(postgres_url)
+    con.create_database("attribution")
+    theirs = Snapshot(make_store(tables(), con=con, database="attribution"), WORDS, "2026-09-30")
+    ours = make_snapshot(tables(), as_of="2026-09-30", definitions=WORDS)
+    keys = ["opportunity_id", "touchpoint_id"]
+    made = [journeys(snapshot, JourneyOptions(sourced_days=60)) for snapshot in (ours, theirs)]
+    touches = [sorted_frame(each.touches, keys) for each in made]
+    assert len(touches[0]) > 60
+    pd.testing.assert_frame_equal(*touches, check_dtype=False)
+    pd.testing.assert_frame_equal(*[sorted_frame(e.deals, ["opportunity_id"]) for e in made], check_dtype=False)
+    pd.testing.assert_frame_equal(*[each.exclusions for each in made])
+    pd.testing.assert_frame_equal(*[sorted_frame(by_rules(e, list(RULES)), keys) for e in made], check_dtype=False)
+    for by in (["channel"], ["team", "quarter"], []):
+        pd.testing.assert_frame_equal(*[compare(each, by=by) for each in made])
+    weighed = [shared_by_weights(e, e.touches.mutate(weight=1.0 / e.touches.touch_order.cast("float64"))) for e in made]
+    pd.testing.assert_frame_equal(*[sorted_frame(each, keys) for each in weighed], check_dtype=False)
+    con.disconnect()
