@@ -1,8 +1,7 @@
 """The process in which one library credits one file: `PYTHON attribution_peer.py ours|ca|mam FILE`; prints JSON.
 
-It is run by the Python of the library, which has nothing else of this project. Each model is run twice; its
-credit (conversions by channel) is that of the first run, and `again` that of the second, with another seed where there is
-one.
+It is run by the Python of the library, which has nothing else of this project. Each model is run twice; its credit
+(conversions by channel) is that of the first run, and `again` that of the second, with another seed where there is one.
 """
 
 import contextlib

@@ -15,7 +15,9 @@ not declare). Each library is run in a process of its own, by `attribution_peer.
 Seconds run from paths as text to credit by channel, the better of two; starting Python, importing and reading the file
 are left out. Markov of channelattribution is simulated until its own rule of convergence is met; it is run with two
 seeds, to show how far two of its answers lie apart. marketing-attribution-models has no Markov of channel totals: its
-Markov shares removal effects out within each path, so it stands beside `markov_by_deal`.
+Markov shares removal effects out within each path, so it stands beside `markov_by_deal`, although it counts a channel
+as often as the path meets it. Its Shapley values are asked of conversions, without its limit of four channels a path.
+`least` is the smallest credit of any channel.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ def differences(frame: pd.DataFrame) -> pd.DataFrame:
             again = None if row["again"] is None else float((pd.Series(row["again"]) - theirs).abs().sum())
             rows.append(
                 {"input": given, "model": model, "library": row["library"], "credited": theirs.sum()}
-                | {"apart from ours": apart, "apart from itself, run again": again}
+                | {"least": theirs.min(), "apart from ours": apart, "apart from itself, run again": again}
             )
     return pd.DataFrame(rows).set_index(["input", "model", "library"])
 

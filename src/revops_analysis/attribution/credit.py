@@ -86,6 +86,8 @@ def register_model(model: CreditModel) -> CreditModel:
 
 def models() -> dict[str, CreditModel]:
     """Every model by name, in the order of reports: rules first."""
+    import revops_analysis.attribution.path_models  # noqa: F401  (adds its models)
+
     rules = {
         rule.name: CreditModel(rule.name, rule.window, rule.meaning, _by_rule(rule.name)) for rule in RULES.values()
     }

@@ -7,7 +7,7 @@ anywhere will do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -80,11 +80,18 @@ def paths_from_text(texts: Sequence[str] | pd.Series, outcomes: Outcomes, separa
     >>> p.channels, p.lengths.tolist(), p.conversions.tolist(), p.value.tolist(), p.nulls.tolist(), p.path_of.tolist()
     (('a', 'b'), [1, 2], [0.0, 3.0], [0.0, 15.0], [4.0, 1.0], [1, 0, 1])
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     told, different = pd.factorize(pd.Series(texts, dtype="object").fillna("").to_numpy())
-    split = pd.Series(different, dtype="object").str.split(separator)
-    names = split.explode().str.strip()
+    split = pc.split_pattern(pa.array(different, pa.string()), pattern=separator)
+    steps = split.flatten().dictionary_encode()
+    names = np.array([name.strip() for name in steps.dictionary.to_pylist()], dtype=object)
+    lengths = pc.list_value_length(split).to_numpy().astype(np.int64)
+    codes = steps.indices.to_numpy().astype(np.int64)
     if (names == "").any():
-        at = int(names.index[names == ""][0])
+        step = int(np.flatnonzero(names[codes] == "")[0])
+        at = int(np.searchsorted(np.cumsum(lengths), step, side="right"))
         raise ConfigurationError(
             "A path has an empty step.",
             expected=f"channel names with {separator!r} between them",
@@ -92,12 +99,11 @@ def paths_from_text(texts: Sequence[str] | pd.Series, outcomes: Outcomes, separa
             where=f"row {int(np.flatnonzero(told == at)[0]) + 1}",
             fix="leave out paths without touches: they credit no channel",
         )
-    # Each text is split once; its steps are then set out for every row that has it.
-    sizes = split.str.len().to_numpy(dtype=np.int64)
-    begins = np.cumsum(sizes) - sizes
-    rows = np.repeat(np.arange(len(told)), sizes[told])
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes[told]) - sizes[told], sizes[told])
-    return paths_from_steps(rows, names.to_numpy()[np.repeat(begins[told], sizes[told]) + within], outcomes)
+    # Each text is read once, whatever the number of rows that have it.
+    summed = _summed(told, _measures(outcomes, len(told)), len(different))
+    order, ranked = pd.factorize(names, sort=True)
+    made = _made(np.asarray(order, dtype=np.int64)[codes], lengths, tuple(str(name) for name in ranked), summed)
+    return replace(made, path_of=made.path_of[told])
 
 
 def paths_from_steps(row: npt.ArrayLike, channel: npt.ArrayLike, outcomes: Outcomes) -> Paths:
@@ -111,7 +117,7 @@ def paths_from_steps(row: npt.ArrayLike, channel: npt.ArrayLike, outcomes: Outco
     """
     rows = np.asarray(row, dtype=np.int64)
     codes, names = pd.factorize(np.asarray(channel, dtype=object), sort=True)
-    measures = _measures(outcomes)
+    measures = _measures(outcomes, None)
     n = len(measures)
     lengths = np.bincount(rows, minlength=n)
     if len(lengths) != n or (lengths == 0).any() or (np.diff(rows) < 0).any() or (codes < 0).any():
@@ -122,22 +128,26 @@ def paths_from_steps(row: npt.ArrayLike, channel: npt.ArrayLike, outcomes: Outco
             f"{int((codes < 0).sum())} steps without a channel",
             fix="leave out rows without touches, name a missing channel, and sort the steps by row",
         )
-    path_of, first = _distinct(codes.astype(np.int64), lengths, len(names))
-    summed = _summed(path_of, measures, len(first))
+    return _made(codes.astype(np.int64), lengths, tuple(str(name) for name in names), measures)
+
+
+def _made(codes: IntArray, lengths: IntArray, names: tuple[str, ...], measures: FloatArray) -> Paths:
+    """Paths of rows of codes: equal ones are put together."""
+    path_of, first = _distinct(codes, lengths, len(names))
+    conversions, value, nulls = _summed(path_of, measures, len(first)).T
     kept = lengths[first]
     starts = (np.cumsum(lengths) - lengths)[first]
     within = np.arange(int(kept.sum())) - np.repeat(np.cumsum(kept) - kept, kept)
-    steps = codes[np.repeat(starts, kept) + within].astype(np.int64)
-    conversions, value, nulls = summed.T
-    return Paths(tuple(str(name) for name in names), steps, kept, conversions, value, nulls, path_of)
+    steps = codes[np.repeat(starts, kept) + within]
+    return Paths(names, steps, kept, conversions, value, nulls, path_of)
 
 
-def _measures(outcomes: Outcomes) -> FloatArray:
+def _measures(outcomes: Outcomes, rows: int | None) -> FloatArray:
     sides = [np.asarray(side, dtype=float) for side in (outcomes.conversions, outcomes.value, outcomes.nulls)]
     lengths = {len(side) for side in sides}
     measures = np.column_stack(sides) if len(lengths) == 1 else np.empty((0, 3))
     wrong = (~np.isfinite(measures) | (measures < 0)).any(axis=1) | ((measures[:, 0] == 0) & (measures[:, 1] > 0))
-    if len(lengths) > 1 or wrong.any():
+    if len(lengths) > 1 or wrong.any() or (rows is not None and len(measures) != rows):
         raise ConfigurationError(
             "Outcomes of paths must be numbers of 0 or more, one a row, and only conversions have a value.",
             found=f"lengths {sorted(lengths)}; {int(wrong.sum())} rows with a negative or missing number, or with a "
