@@ -36,8 +36,8 @@ def test_what_every_model_says_beyond_chance_holds():
     found = compared({"w_shaped": [90, 30, 10], "linear": [80, 40, 10]}, noise=0.01)
     every = "than its programme costs under every model"
     assert said(found, {"A": 40, "B": 50}) == {
-        f"A brings in more {every}, 2.00 times (linear) to 2.25 times (W-shaped).": "holds",
-        f"B brings in less {every}, 0.60 times (W-shaped) to 0.80 times (linear).": "holds",
+        f"A is credited with more {every}, 2.00 times (linear) to 2.25 times (W-shaped).": "holds",
+        f"B is credited with less {every}, 0.60 times (W-shaped) to 0.80 times (linear).": "holds",
     }
     assert said(found, subject="largest") == {
         "A has the largest share of the bookings under every model, 62% (linear) to 69% (W-shaped).": "holds"
@@ -55,7 +55,7 @@ def test_what_chance_could_turn_leans():
 def test_what_models_do_not_agree_on_depends_on_the_model():
     found = compared({"w_shaped": [90, 30, 10], "linear": [40, 70, 10]})
     assert said(found, {"A": 60}) == {
-        "Whether A brings in more than its programme costs depends on the model: 0.67 times (linear) to 1.50 times "
+        "Whether A is credited with more than its programme costs depends on the model: 0.67 times (linear) to 1.50 times "
         "(W-shaped).": "depends"
     }
     (largest,) = said(found, subject="largest")
@@ -67,11 +67,11 @@ def test_what_models_do_not_agree_on_depends_on_the_model():
 def test_order_compares_what_a_unit_of_spend_brings():
     found = compared({"w_shaped": [90, 60, 10], "linear": [80, 70, 10]}, noise=0.01)
     assert said(found, {"A": 90, "B": 20}, "order") == {
-        "Money in B brings more bookings than in A under every model, 3.00 times (W-shaped) to 3.94 times "
-        "(linear).": "holds"
+        "B is credited with more bookings than A per unit of programme spend under every model, 3.00 times "
+        "(W-shaped) to 3.94 times (linear).": "holds"
     }
     without = said(found, None, "order")
-    assert next(iter(without)).startswith("A has more credit than B under every model")
+    assert next(iter(without)).startswith("A is credited with more bookings than B in all under every model")
 
 
 def test_statements_that_hold_come_first_and_channels_without_spend_or_name_are_left_out():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from revops_analysis.attribution.credit import credit
+from revops_analysis.attribution.exclusions import ATTRIBUTED, OTHER_TYPE
 from revops_analysis.attribution.journey_shapes import JourneyShapes, journey_shapes
 from revops_analysis.attribution.journeys import Journeys, journeys
 from revops_analysis.attribution.robustness import Robustness, RobustnessOptions, robustness, sensitivity
@@ -96,7 +97,7 @@ def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverv
         year_spend=year_spend,
         returns=returns,
         shapes=journey_shapes(made, year),
-        unattributed=_of(excluded, "deal").query("reason not in [@ATTRIBUTED, @OTHER_TYPE]").drop(columns="touches"),
+        unattributed=_unattributed(excluded),
         gaps=_of(excluded, "gap"),
         notes=(CAVEAT, *year_spend.notes),
     )
@@ -127,6 +128,11 @@ def programme_spend(found: SpendReturns) -> dict[str, float]:
     return {
         str(channel): float(spend) for channel, spend in zip(known["channel"], known["spend"], strict=True) if spend > 0
     }
+
+
+def _unattributed(excluded: pd.DataFrame) -> pd.DataFrame:
+    deals = _of(excluded, "deal").drop(columns="touches")
+    return deals[~deals["reason"].isin([ATTRIBUTED, OTHER_TYPE])].reset_index(drop=True)
 
 
 def _of(excluded: pd.DataFrame, grain: str) -> pd.DataFrame:

@@ -110,9 +110,9 @@ def _return(known: pd.DataFrame, channel: str, cost: float) -> dict[str, object]
         more = bool((ratio > 1).all())
         sure = bool((low > 1).all() if more else (high < 1).all())
         size = "more" if more else "less"
-        said = f"{channel} brings in {size} than its programme costs under every model, {span}"
+        said = f"{channel} is credited with {size} than its programme costs under every model, {span}"
         return _row("return", _closed(said, sure=sure), "holds" if sure else "leans", ratio)
-    said = f"Whether {channel} brings in more than its programme costs depends on the model: {span}."
+    said = f"Whether {channel} is credited with more than its programme costs depends on the model: {span}."
     return _row("return", said, "depends", ratio)
 
 
@@ -136,13 +136,13 @@ def _order(found: Robustness, pair: tuple[str, str], cost: pd.Series, *, has_spe
         drawn = found.drawn[str(model)]
         sure &= bool((drawn[:, one] / cost[better] > drawn[:, two] / cost[worse]).mean() >= 0.975)
     ratio = pd.Series(ratios)
-    more = f"{'Money in ' if has_spend else ''}{better} {'brings' if has_spend else 'has'} more"
-    goal = f"bookings than in {worse}" if has_spend else f"credit than {worse}"
+    more = f"{better} is credited with more bookings than {worse}"
+    goal = "per unit of programme spend" if has_spend else "in all"
     span = _span(ratio, _times)
     if (ratio > 1).all():
         said = f"{more} {goal} under every model, {span}"
         return _row("order", _closed(said, sure=sure), "holds" if sure else "leans", ratio)
-    said = f"Whether {more[0].lower() if has_spend else more[0]}{more[1:]} {goal} depends on the model: {span}."
+    said = f"Whether {more} {goal} depends on the model: {span}."
     return _row("order", said, "depends", ratio)
 
 
