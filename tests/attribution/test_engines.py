@@ -12,6 +12,7 @@ from builders import make_snapshot, make_store
 from revops_analysis.attribution.credit import by_rules, compare, shared_by_weights
 from revops_analysis.attribution.journeys import JourneyOptions, journeys
 from revops_analysis.attribution.rules import RULES
+from revops_analysis.attribution.sourcing import sourcing
 from revops_analysis.tables.snapshot import Snapshot
 
 pytestmark = pytest.mark.postgres
@@ -25,6 +26,8 @@ def tables():
     made["contacts"] = [{"contact_id": "c1", "account_id": "a1", "created_at": "2026-01-01"}]
     made["campaigns"] = [{"campaign_id": "k1", "channel": " SEO ", "started_on": "2026-01-01"}]
     made["activities"] = [{"activity_id": "x1", "account_id": "a2", "kind": "call", "occurred_at": "2026-04-02"}]
+    for number, row in enumerate(made["opportunities"]):
+        row["source"] = ("Inbound", "Outbound", "Partner", None)[number % 4]
     made["leads"].append({"lead_id": "by deal", "created_at": "2026-03-01", "opportunity_id": "o5"})
     made["touchpoints"] += [
         touch("p", "2026-04-01", None, account_id=None, contact_id="c1", campaign_id="k1"),
@@ -47,15 +50,20 @@ def test_both_engines_agree(postgres_url):
     theirs = Snapshot(make_store(tables(), con=con, database="attribution"), WORDS, "2026-09-30")
     ours = make_snapshot(tables(), as_of="2026-09-30", definitions=WORDS)
     keys = ["opportunity_id", "touchpoint_id"]
-    made = [journeys(snapshot, JourneyOptions(sourced_days=60)) for snapshot in (ours, theirs)]
+    made = [journeys(snapshot, JourneyOptions(sourced_days=60, influence_days=90)) for snapshot in (ours, theirs)]
     touches = [sorted_frame(each.touches, keys) for each in made]
     assert len(touches[0]) > 60
     pd.testing.assert_frame_equal(*touches, check_dtype=False)
     pd.testing.assert_frame_equal(*[sorted_frame(e.deals, ["opportunity_id"]) for e in made], check_dtype=False)
     pd.testing.assert_frame_equal(*[each.exclusions for each in made])
-    pd.testing.assert_frame_equal(*[sorted_frame(by_rules(e, list(RULES)), keys) for e in made], check_dtype=False)
+    places = ["deal_number", "touchpoint_id"]
+    pd.testing.assert_frame_equal(*[sorted_frame(by_rules(e, list(RULES)), places) for e in made], check_dtype=False)
     for by in (["channel"], ["team", "quarter"], []):
         pd.testing.assert_frame_equal(*[compare(each, by=by) for each in made])
     weighed = [shared_by_weights(e, e.touches.mutate(weight=1.0 / e.touches.touch_order.cast("float64"))) for e in made]
-    pd.testing.assert_frame_equal(*[sorted_frame(each, keys) for each in weighed], check_dtype=False)
+    pd.testing.assert_frame_equal(*[sorted_frame(each, places) for each in weighed], check_dtype=False)
+    whose = [sourcing(each) for each in made]
+    for part in ("deals", "official", "claims", "agreement", "disputed"):
+        pd.testing.assert_frame_equal(*[getattr(each, part) for each in whose])
+    pd.testing.assert_frame_equal(*[each.evidence() for each in whose])
     con.disconnect()

@@ -174,7 +174,7 @@ WRONG = [
         + "source_teams: {Paid: marketing}\nsourcing_claims:\n"
         + "  - {by: sales, of: marketing, rule: crm_field, days: 9, meaning: The field says so.}\n",
         10,
-        "the CRM's field has no days",
+        "a claim by crm_field has no days",
         "remove the line",
     ),
     (

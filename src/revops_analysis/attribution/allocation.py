@@ -18,18 +18,14 @@ _WIDE = "decimal(22, 2)"
 """Room for every amount times a hundred."""
 
 
-def cents_between(cents: ir.Value, before: ir.Value, up_to: ir.Value, is_last: ir.Value) -> ir.Value:
+def cents_between(cents: ir.Value, before: ir.Value, up_to: ir.Value) -> ir.Value:
     """Return the cents of a touch: of all `cents`, those between the shares `before` it and `up_to` it (0 to 1).
 
-    Null where the deal has no amount. A negative amount is shared out like a positive one.
+    Null where the deal has no amount. A negative amount is shared out like a positive one. Exact for amounts below 45
+    trillion (2^52 cents), beyond which not every cent is a number of its own.
     """
-    size = cents.abs()
-
-    def rounded(share: ir.Value) -> ir.Value:
-        return ibis.least((size.cast("float64") * share + 0.5).floor().cast("int64"), size)
-
-    upper = ibis.ifelse(is_last, size, rounded(up_to))
-    return cents.sign().cast("int64") * (upper - rounded(before))
+    size = cents.cast("float64")
+    return ((size * up_to + 0.5).floor() - (size * before + 0.5).floor()).cast("int64")
 
 
 def whole_weight(weight: ir.Value) -> ir.Value:

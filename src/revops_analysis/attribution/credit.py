@@ -20,7 +20,7 @@ import ibis.expr.types as ir
 
 from revops_analysis.attribution.allocation import cents_between, money, whole_weight
 from revops_analysis.attribution.journeys import Journeys
-from revops_analysis.attribution.rules import RULES, Place, Window, place_in
+from revops_analysis.attribution.rules import RULES, Parts, Window, place_in
 from revops_analysis.metrics.deals import missing
 from revops_analysis.metrics.where import check_names
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from revops_analysis.attribution.totals import Cut
 
-KEYS = ("opportunity_id", "touchpoint_id", "channel", "campaign_id", "team", "deal_number")
+KEYS = ("deal_number", "touchpoint_id", "channel", "campaign_id", "team")
 """Columns that every table of credit begins with."""
 
 
@@ -61,10 +61,11 @@ class Credit:
     @property
     def table(self) -> ir.Table:
         """The tidy table."""
-        shared = self.shared
+        deals = self.journeys.base.select(of_deal="deal_number", opportunity_id="opportunity_id")
+        shared = self.shared.inner_join(deals, self.shared.deal_number == deals.of_deal)
         return shared.select(
-            *KEYS[:-1], model=ibis.literal(self.model.name), share=shared.share, amount=money(shared.cents)
-        )
+            "opportunity_id", *KEYS[1:], "share", model=ibis.literal(self.model.name), amount=money(shared.cents)
+        ).relocate("model", before="share")
 
     def totals(self, by: Sequence[str] = ("channel",), cut: Cut | None = None) -> pd.DataFrame:
         """Return what each channel, campaign, segment … receives; see `totals.totals` for columns and views."""
@@ -116,34 +117,37 @@ def compare(journeys: Journeys, by: Sequence[str] = ("channel",), cut: Cut | Non
 
 def by_rules(journeys: Journeys, names: Sequence[str]) -> ir.Table:
     """Return `KEYS` and `<model>_share`, `<model>_cents` of several rules, null outside a rule's window."""
-    touches = journeys.touches
-    definitions = journeys.snapshot.definitions
-    if any(RULES[name].shares is None for name in names):
-        touches = _decayed(touches, definitions.attribution.half_life_days)
-    places = {window: place_in(touches, window) for window in ("sourced", "influence")}
+    placed, definitions = journeys.placed, journeys.snapshot.definitions
+    if any(RULES[name].parts is None for name in names):
+        placed = _decayed(placed, definitions.attribution.half_life_days)
+    places = {window: place_in(placed, window) for window in ("sourced", "influence")}
     columns: dict[str, ir.Value] = {}
     for name in names:
         rule, place = RULES[name], places[RULES[name].window]
-        if rule.shares is None:
-            own, up_to, before = (touches[f"decay_{part}"] for part in ("share", "up_to", "before"))
-        else:
-            shares = rule.shares(place, definitions)
-            own, up_to, before = shares.own, shares.up_to(place.k), shares.up_to(place.k - 1)
-        columns |= _columns(name, touches, place, (own, up_to, before))
-    return touches.select(*KEYS, **columns)
+        parts = rule.parts(place, definitions) if rule.parts else Parts(placed.decay, placed.so_far, placed.in_all)
+        columns |= {f"{name}_{part}": value for part, value in zip(_PARTS, _fields(parts), strict=True)}
+    inside = (places["sourced"].k > 0) & (places["sourced"].k <= places["sourced"].n)
+    staged = placed.select(*KEYS, "cents", in_sourced=inside, **columns)
+    shares = {column: value for name in names for column, value in _shares(name, staged).items()}
+    return staged.select(*KEYS, **shares)
 
 
-def _columns(
-    name: str, touches: ir.Table, place: Place, parts: tuple[ir.Value, ir.Value, ir.Value]
-) -> dict[str, ir.Value]:
-    """The columns of one rule from its shares: the touch's own, up to the touch, and before it."""
-    own, up_to, before = parts
-    inside = ~missing(place.k)
-    cents = cents_between(touches.cents, before, up_to, place.k == place.n)
-    return {
-        f"{name}_share": ibis.ifelse(inside, own, ibis.null("float64")),
-        f"{name}_cents": ibis.ifelse(inside, cents, ibis.null("int64")),
-    }
+_PARTS = ("own", "so_far", "whole")
+
+
+def _fields(parts: Parts) -> tuple[ir.Value, ir.Value, ir.Value]:
+    return parts.own, parts.so_far, parts.whole
+
+
+def _shares(name: str, staged: ir.Table) -> dict[str, ir.Value]:
+    """The two columns of a rule from its parts."""
+    own, so_far, whole = (staged[f"{name}_{part}"].cast("float64") for part in _PARTS)
+    share = own / whole
+    cents = cents_between(staged.cents, (so_far - own) / whole, so_far / whole)
+    if RULES[name].window == "sourced":
+        share = ibis.ifelse(staged.in_sourced, share, ibis.null("float64"))
+        cents = ibis.ifelse(staged.in_sourced, cents, ibis.null("int64"))
+    return {f"{name}_share": share, f"{name}_cents": cents}
 
 
 def _by_rule(name: str) -> Callable[[Journeys], ir.Table]:
@@ -155,26 +159,19 @@ def _by_rule(name: str) -> Callable[[Journeys], ir.Table]:
     return make
 
 
-def _decayed(touches: ir.Table, half_life_days: float) -> ir.Table:
-    """Add the shares of touches that count half for every half-life before the deal's last touch."""
-    weight = whole_weight(2.0 ** (touches.days_before_last.cast("float64") / -half_life_days))
-    return _with_sums(touches.mutate(decay=weight), "decay")
+def _decayed(placed: ir.Table, half_life_days: float) -> ir.Table:
+    """Add the weights of touches, which halve with every half-life before the deal's last touch, and their sums."""
+    days = placed.seconds_before_last.cast("float64") / 86_400.0
+    return _with_sums(placed.mutate(decay=whole_weight(2.0 ** (days / -half_life_days))), "decay", "touch_order")
 
 
-def _with_sums(touches: ir.Table, name: str, order: str = "touch_order") -> ir.Table:
-    """Add `<name>_share`, `<name>_up_to` and `<name>_before`: the shares by a whole-number weight in column `name`."""
+def _with_sums(touches: ir.Table, weight: str, order: str) -> ir.Table:
+    """Add `so_far` and `in_all`: the sums of whole-number weights up to each touch, and over its deal."""
     along = {"group_by": "deal_number", "order_by": order}
-    running = touches[name].sum().over(ibis.window(**along, preceding=None, following=0)).cast("int64")
-    whole = touches[name].sum().over(ibis.window(**along, preceding=None, following=None)).cast("int64")
-    summed = touches.mutate(so_far=running, in_all=whole)
-    total = summed.in_all.cast("float64")
-    return summed.mutate(
-        **{
-            f"{name}_share": summed[name].cast("float64") / total,
-            f"{name}_up_to": summed.so_far.cast("float64") / total,
-            f"{name}_before": (summed.so_far - summed[name]).cast("float64") / total,
-        }
-    ).drop("so_far", "in_all")
+    return touches.mutate(
+        so_far=touches[weight].sum().over(ibis.window(**along, preceding=None, following=0)).cast("int64"),
+        in_all=touches[weight].sum().over(ibis.window(**along, preceding=None, following=None)).cast("int64"),
+    )
 
 
 def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "influence") -> ir.Table:
@@ -183,15 +180,17 @@ def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "i
     `weights` has opportunity_id, touchpoint_id and weight, from 0 to 1; touches of the window that it does not name
     weigh nothing. A deal whose touches all weigh nothing is shared evenly.
     """
-    touches = journeys.touches
-    place = touches.touch_order if window == "influence" else touches.sourced_order
-    inside = touches.mutate(place=place).filter(lambda rows: ~missing(rows.place))
-    given = weights.select(weighed_deal="opportunity_id", weighed_touch="touchpoint_id", weight="weight")
-    on = [inside.opportunity_id == given.weighed_deal, inside.touchpoint_id == given.weighed_touch]
-    joined = inside.left_join(given, on).drop("weighed_deal", "weighed_touch")
-    whole = joined.mutate(weight=whole_weight(joined.weight.cast("float64").fill_null(0.0)))
+    placed, deals = journeys.placed, journeys.base.select("opportunity_id", of_deal="deal_number")
+    place = place_in(placed, window)
+    inside = placed.filter((place.k > 0) & (place.k <= place.n))
+    given = weights.inner_join(deals, "opportunity_id").select("of_deal", of_touch="touchpoint_id", given="weight")
+    joined = inside.left_join(
+        given, [inside.deal_number == given.of_deal, inside.touchpoint_id == given.of_touch]
+    ).drop("of_deal", "of_touch")
+    whole = joined.mutate(weight=whole_weight(joined.given.cast("float64").fill_null(0.0)))
     nothing = whole.weight.max().over(ibis.window(group_by="deal_number")) == 0
-    summed = _with_sums(whole.mutate(weight=ibis.ifelse(nothing, 1, whole.weight)), "weight", "place")
-    last = summed.place == summed.place.max().over(ibis.window(group_by="deal_number"))
-    cents = cents_between(summed.cents, summed.weight_before, summed.weight_up_to, last)
-    return summed.select(*KEYS, share=summed.weight_share, cents=cents)
+    even = whole.mutate(weight=ibis.ifelse(nothing, ibis.literal(1, "int64"), whole.weight))
+    summed = _with_sums(even, "weight", "touch_order")
+    own, so_far, total = (summed[name].cast("float64") for name in ("weight", "so_far", "in_all"))
+    cents = cents_between(summed.cents, (so_far - own) / total, so_far / total)
+    return summed.select(*KEYS, share=own / total, cents=cents)

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
-from revops_analysis.attribution.journeys import paired
+from revops_analysis.attribution.placing import in_window, paired
 from revops_analysis.attribution.touches import NO_TIME, NOT_ANSWERED
 from revops_analysis.metrics.deals import missing
 
@@ -20,6 +20,7 @@ USED = "in a journey"
 NO_DEAL = "account without a deal"
 BEFORE = "before the lookback"
 AFTER = "after closing"
+REPEATED = "repeated"
 BETWEEN = "before one deal's lookback and after another's closing"
 NO_CREATION = "deal without creation day"
 
@@ -35,35 +36,25 @@ ONLY_TIMELESS = "touched at unknown times only"
 SINCE_CREATION = "touched only after creation"
 TOO_EARLY = "touched only before the sourced lookback"
 
-_INTERNAL = ("influence_from", "sourced_from", "until", "cents")
+_INTERNAL = ("influence_from", "sourced_from", "until", "until_at", "cents")
 
 COLUMNS = ("grain", "reason", "touches", "deals", "amount")
 
 
 def with_reasons(journeys: Journeys) -> ir.Table:
     """Return all deals with how many touches they have, and why they have none."""
-    counted = journeys.touches.group_by("opportunity_id").aggregate(
-        found=_.touches.max(), found_sourced=_.sourced_touches.max(), found_deal=_.deal_creation_order.max()
-    )
-    base = journeys.base
-    joined = base.left_join(counted, base.opportunity_id == counted.opportunity_id).drop("opportunity_id_right")
-    lacking = _lacking(journeys.candidates, joined.filter(missing(joined.found)).select(base.columns))
-    full = joined.left_join(lacking, joined.opportunity_id == lacking.lacking_id)
-    reason = ibis.ifelse(~missing(full.found), ibis.null("string"), _reason(full))
-    early = ~missing(full.found_deal)
+    counted = journeys.counted
+    lacking = _lacking(journeys.candidates, counted.filter(counted.touches == 0).select(journeys.base.columns))
+    full = counted.left_join(lacking, counted.opportunity_id == lacking.lacking_id)
+    reason = ibis.ifelse(full.touches > 0, ibis.null("string"), _reason(full))
     unsourced = ibis.cases(
-        (~missing(full.found_sourced), ibis.null("string")),
-        (missing(full.found), reason),
-        (early, TOO_EARLY),
+        (full.sourced_touches > 0, ibis.null("string")),
+        (full.touches == 0, reason),
+        (full.by_deal > 0, TOO_EARLY),
         else_=SINCE_CREATION,
     )
-    return full.mutate(
-        touches=full.found.fill_null(0).cast("int32"),
-        sourced_touches=full.found_sourced.fill_null(0).cast("int32"),
-        unattributed=reason,
-        unsourced=unsourced,
-    ).select(
-        *[name for name in base.columns if name not in _INTERNAL],
+    return full.mutate(unattributed=reason, unsourced=unsourced).select(
+        *[name for name in journeys.base.columns if name not in _INTERNAL],
         "touches",
         "sourced_touches",
         "unattributed",
@@ -76,21 +67,21 @@ def _lacking(candidates: ir.Table, deals: ir.Table) -> ir.Table:
     pairs = paired(candidates, deals)
     usable = missing(pairs.unusable) & ~missing(pairs.deal_created_at)
     return pairs.group_by(lacking_id=pairs.deal_opportunity_id).aggregate(
-        early=(usable & (pairs.occurred_at < pairs.deal_influence_from)).sum(),
-        late=(usable & (pairs.day > pairs.deal_until)).sum(),
-        silent=(pairs.unusable == NOT_ANSWERED).sum(),
-        timeless=(pairs.unusable == NO_TIME).sum(),
+        seen_early=(usable & (pairs.occurred_at < pairs.deal_influence_from)).sum(),
+        seen_late=(usable & (pairs.occurred_at >= pairs.deal_until_at)).sum(),
+        seen_silent=(pairs.unusable == NOT_ANSWERED).sum(),
+        seen_timeless=(pairs.unusable == NO_TIME).sum(),
     )
 
 
 def _reason(deal: ir.Table) -> ir.Value:
     return ibis.cases(
         (missing(deal.created_at), NO_CREATION),
-        ((deal.early > 0) & (deal.late > 0), ONLY_OUTSIDE),
-        (deal.early > 0, ONLY_BEFORE),
-        (deal.late > 0, ONLY_AFTER),
-        (deal.silent > 0, ONLY_SILENT),
-        (deal.timeless > 0, ONLY_TIMELESS),
+        ((deal.seen_early > 0) & (deal.seen_late > 0), ONLY_OUTSIDE),
+        (deal.seen_early > 0, ONLY_BEFORE),
+        (deal.seen_late > 0, ONLY_AFTER),
+        (deal.seen_silent > 0, ONLY_SILENT),
+        (deal.seen_timeless > 0, ONLY_TIMELESS),
         (missing(deal.account_id), DEAL_WITHOUT_ACCOUNT),
         else_=NO_TOUCH,
     )
@@ -131,16 +122,18 @@ def _rows(grain: str, table: ir.Table) -> list[dict[str, Any]]:
 
 def _touch_rows(journeys: Journeys) -> list[dict[str, Any]]:
     candidates = journeys.candidates
-    used = journeys.touches.select("touchpoint_id").distinct()
+    used = journeys.placed.select("touchpoint_id").distinct()
     idle = candidates.filter(missing(candidates.unusable)).anti_join(used, "touchpoint_id")
     pairs = paired(idle, journeys.base)
     seen = pairs.group_by(paired_id=pairs.touchpoint_id).aggregate(
         early=(pairs.occurred_at < pairs.deal_influence_from).sum().fill_null(0),
-        late=(pairs.day > pairs.deal_until).sum().fill_null(0),
+        late=(pairs.occurred_at >= pairs.deal_until_at).sum().fill_null(0),
+        inside=in_window(pairs).sum().fill_null(0),
     )
     known = idle.left_join(seen, idle.touchpoint_id == seen.paired_id)
     reason = ibis.cases(
         (missing(known.paired_id), NO_DEAL),
+        (known.inside > 0, REPEATED),
         ((known.early > 0) & (known.late > 0), BETWEEN),
         (known.early > 0, BEFORE),
         (known.late > 0, AFTER),

@@ -12,18 +12,21 @@ Two windows, both inclusive, and every model uses one of them (`credit.MODELS` s
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis import _
 
 from revops_analysis.attribution.allocation import cents_of
 from revops_analysis.attribution.options import JourneyOptions
+from revops_analysis.attribution.placing import placed_touches
 from revops_analysis.attribution.touches import joined_touches
-from revops_analysis.metrics.deals import missing
+from revops_analysis.periods import end_of_day_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +59,7 @@ DEAL_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Journeys:
-    """The journeys of a snapshot's deals under some options. Made by `journeys`, kept once in the engine.
+    """The journeys of a snapshot's deals under some options. Made by `journeys`; the engine computes them once.
 
     `touches`, a row a touch in a deal's journey:
     - opportunity_id, touchpoint_id, contact_id, occurred_at (UTC), day (business day), channel (null: not recorded, and
@@ -67,10 +70,8 @@ class Journeys:
       anchor is missing: the last touch up to the earliest lead of the account's people (missing too when that lead
       came after the deal), up to the deal's creation, and up to its closing (open deals have none);
     - is_first, is_lead_creation, is_deal_creation, is_closing, is_last: whether the touch is that anchor;
-    - days_before_anchor: whole days from the touch to the end of the influence window; days_before_last: to the
-      deal's last touch in it;
-    - took_channel: the channel is that of the touch's campaign; deal_number: the deal as a whole number;
-    - cents: the deal's amount in hundredths of the reporting currency, null where it has none.
+    - days_before_anchor: whole days from the touch to the end of the influence window;
+    - took_channel: the channel is that of the touch's campaign; deal_number: the deal as a whole number.
 
     `deals`, a row a deal: `DEAL_COLUMNS`, with amount in the reporting currency, DECIMAL(18, 2), null where the deal
     has none; lead_created_at (UTC); touches and sourced_touches (0: unattributed), and unattributed (why, or null) and
@@ -83,24 +84,34 @@ class Journeys:
     @cached_property
     def base(self) -> ir.Table:
         """The deals before their touches are known, with a number each and the bounds of their windows."""
-        return self._keep("deals", lambda: _base_deals(self.snapshot, self.options))
+        return self._keep("base", lambda: _base_deals(self.snapshot, self.options))
 
     @cached_property
     def candidates(self) -> ir.Table:
         """Every touch that could be joined, with `unusable` where it may be in no journey; see `joined_touches`."""
-        return self._keep("candidates", lambda: joined_touches(self.snapshot, self.options))
+        return joined_touches(self.snapshot, self.options)
+
+    @cached_property
+    def placed(self) -> ir.Table:
+        """Touches in journeys with little beside their place, which is what models read; see `placing`."""
+        return placed_touches(self._keep, self.candidates, self.base, self.options)
 
     @cached_property
     def touches(self) -> ir.Table:
-        """Touches in journeys, a row a touch and deal."""
-        return self._keep("touches", lambda: _touches(self.candidates, self.base, self.options))
+        """Touches in journeys, a row a touch and deal, with everything that is known of them."""
+        return _described(self.placed, self.base, self.snapshot)
+
+    @cached_property
+    def counted(self) -> ir.Table:
+        """All deals with the number of their touches, without the reasons of those that have none."""
+        return self._keep("counted", lambda: _counted(self.placed, self.base))
 
     @cached_property
     def deals(self) -> ir.Table:
         """All deals, those without touches too."""
         from revops_analysis.attribution.exclusions import with_reasons
 
-        return self._keep("all deals", lambda: with_reasons(self))
+        return self._keep("deals", lambda: with_reasons(self))
 
     @cached_property
     def exclusions(self) -> pd.DataFrame:
@@ -134,14 +145,25 @@ def _base_deals(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
     first = _first_leads(snapshot)
     joined = known.left_join(first, known.account_id == first.led_account).drop("led_account")
     came_later = (joined.lead_created_at > joined.created_at).fill_null(True)
-    return joined.mutate(
+    bounded = joined.mutate(
         cents=cents_of(joined.amount),
-        deal_number=ibis.row_number().over(ibis.window(order_by="opportunity_id")),
+        deal_number=ibis.row_number().over(ibis.window(order_by="opportunity_id")).cast("int32"),
         lead_created_at=ibis.ifelse(came_later, ibis.null("timestamp(6)"), joined.lead_created_at),
         influence_from=joined.created_at - ibis.interval(days=options.influence_days),
         sourced_from=joined.created_at - ibis.interval(days=options.sourced_days),
         until=ibis.coalesce(joined.closed_on, ibis.literal(snapshot.as_of)),
     )
+    ends = _day_ends(snapshot, known.closed_on.min().to_pyarrow().as_py())
+    return bounded.left_join(ends, bounded.until == ends.ended_day).drop("ended_day")
+
+
+def _day_ends(snapshot: Snapshot, first: dt.date | None) -> ir.Table:
+    """Every day from the first closing to the as-of date, with the UTC moment at which it is over."""
+    start = min(first or snapshot.as_of, snapshot.as_of)
+    days = [start + dt.timedelta(days=n) for n in range((snapshot.as_of - start).days + 1)]
+    zone = snapshot.definitions.business_time_zone
+    ends = pa.array([end_of_day_utc(day, zone) for day in days], pa.timestamp("us"))
+    return ibis.memtable(pa.table({"ended_day": pa.array(days, pa.date32()), "until_at": ends}))
 
 
 def _first_leads(snapshot: Snapshot) -> ir.Table:
@@ -156,86 +178,26 @@ def _first_leads(snapshot: Snapshot) -> ir.Table:
     return known.group_by("led_account").aggregate(lead_created_at=_.created_at.min())
 
 
-def paired(candidates: ir.Table, deals: ir.Table) -> ir.Table:
-    """Every candidate beside every deal it could belong to, whatever the time: `deal_*` columns are the deal's.
-
-    By account, and by the deal it was recorded on where that is not the account's.
-    """
-    side = deals.rename("deal_{name}")
-    by_account = candidates.inner_join(side, candidates.account_id == side.deal_account_id)
-    elsewhere = candidates.filter(~missing(candidates.opportunity_id))
-    by_deal = elsewhere.inner_join(side, elsewhere.opportunity_id == side.deal_opportunity_id)
-    same = (by_deal.account_id == by_deal.deal_account_id).fill_null(False)
-    return by_account.union(by_deal.filter(~same))
-
-
-def _touches(candidates: ir.Table, base: ir.Table, options: JourneyOptions) -> ir.Table:
-    wanted = base.filter(~missing(base.created_at)).select(
-        "deal_number",
-        "opportunity_id",
-        "account_id",
-        "closed_on",
-        "created_at",
-        "lead_created_at",
-        "influence_from",
-        "sourced_from",
-        "until",
-        "cents",
+def _counted(placed: ir.Table, base: ir.Table) -> ir.Table:
+    counts = placed.filter(placed.touch_order == placed.touches).select(
+        counted="deal_number", touches="touches", early="early", by_deal="by_deal"
     )
-    usable = candidates.filter(missing(candidates.unusable)).select(
-        "touchpoint_id",
-        "account_id",
-        "opportunity_id",
-        "contact_id",
-        "occurred_at",
-        "day",
-        "channel",
-        "campaign_id",
-        "team",
-        "took_channel",
-    )
-    pairs = paired(usable, wanted)
-    inside = pairs.filter((pairs.occurred_at >= pairs.deal_influence_from) & (pairs.day <= pairs.deal_until))
-    return _numbered(_ordered(inside))
-
-
-def _ordered(inside: ir.Table) -> ir.Table:
-    """Put the touches of each deal in order, and count those before each anchor."""
-    order = {"group_by": "deal_deal_number", "order_by": ["occurred_at", "touchpoint_id"]}
-    whole = ibis.window(**order, preceding=None, following=None)
-
-    def up_to(moment: ir.Value) -> ir.Value:
-        return (inside.occurred_at <= moment).fill_null(False).cast("int32").sum().over(whole).cast("int32")
-
-    early = (inside.occurred_at < inside.deal_sourced_from).cast("int32").sum().over(whole).cast("int32")
-    return inside.select(
-        "touchpoint_id",
-        "contact_id",
-        "occurred_at",
-        "day",
-        "channel",
-        "campaign_id",
-        "team",
-        "took_channel",
-        opportunity_id="deal_opportunity_id",
-        deal_number="deal_deal_number",
-        cents="deal_cents",
-        is_closed=~missing(inside.deal_closed_on),
-        days_before_anchor=inside.deal_until.delta(inside.day, unit="day").cast("int32"),
-        days_before_last=inside.day.max().over(whole).delta(inside.day, unit="day").cast("int32"),
-        touch_order=(ibis.row_number().over(ibis.window(**order)) + 1).cast("int32"),
-        touches=inside.count().over(whole).cast("int32"),
-        early=early,
-        by_lead=up_to(inside.deal_lead_created_at),
-        by_deal=up_to(inside.deal_created_at),
+    joined = base.left_join(counts, base.deal_number == counts.counted).drop("counted")
+    return joined.mutate(
+        touches=joined.touches.fill_null(0).cast("int32"),
+        sourced_touches=(joined.by_deal.fill_null(0) - joined.early.fill_null(0)).cast("int32"),
     )
 
 
-def _numbered(rows: ir.Table) -> ir.Table:
-    """Name the anchors, and number the touches of the sourced window."""
+def _described(placed: ir.Table, base: ir.Table, snapshot: Snapshot) -> ir.Table:
+    """Name the anchors, the day and the deal of every touch, and number those of the sourced window."""
     none = ibis.null("int32")
+    deals = base.select(of_deal="deal_number", opportunity_id="opportunity_id", until="until")
+    rows = placed.inner_join(deals, placed.deal_number == deals.of_deal)
     in_sourced = (rows.touch_order > rows.early) & (rows.touch_order <= rows.by_deal)
     named = rows.mutate(
+        day=snapshot.day_of(rows.occurred_at),
+        contact_id=ibis.ifelse(rows.is_contact, rows.person, ibis.null("string")),
         sourced_order=ibis.ifelse(in_sourced, (rows.touch_order - rows.early).cast("int32"), none),
         sourced_touches=ibis.ifelse(in_sourced, (rows.by_deal - rows.early).cast("int32"), none),
         lead_creation_order=ibis.ifelse(rows.by_lead > 0, rows.by_lead, none),
@@ -245,6 +207,7 @@ def _numbered(rows: ir.Table) -> ir.Table:
     return named.mutate(
         is_first=named.touch_order == 1,
         is_last=named.touch_order == named.touches,
+        days_before_anchor=named.until.delta(named.day, unit="day").cast("int32"),
         **{
             f"is_{name}": (named.touch_order == named[f"{name}_order"]).fill_null(False)
             for name in ("lead_creation", "deal_creation", "closing")
@@ -274,8 +237,6 @@ TOUCH_COLUMNS = (
     "is_closing",
     "is_last",
     "days_before_anchor",
-    "days_before_last",
     "took_channel",
     "deal_number",
-    "cents",
 )

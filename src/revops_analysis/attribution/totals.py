@@ -15,7 +15,6 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from revops_analysis.attribution.allocation import cents_of
 from revops_analysis.attribution.rules import Window
 from revops_analysis.metrics.deals import missing, quarter_label, within
 from revops_analysis.metrics.where import Where, check_names
@@ -65,14 +64,14 @@ def totals(journeys: Journeys, wide: ir.Table, windows: Mapping[str, Window], cu
     """
     check_names(cut.by, DIMENSIONS, "dimension", "by of attribution")
     deals = _deals(journeys, cut)
-    rows = _filtered(_credited(wide, deals, windows), cut)
+    rows = _filtered(_credited(wide, deals, windows, cut), cut)
     found = [_added(rows, cut, {name: (f"{name}_share", f"{name}_cents") for name in windows}, attributed=True)]
     for window in sorted(set(windows.values())):
         count = deals.sourced_touches if window == "sourced" else deals.touches
         alone = _filtered(_alone(deals.filter(count == 0)), cut)
         names = {name: ("one", "cents") for name, used in windows.items() if used == window}
         found.append(_added(alone, cut, names, attributed=False))
-    frame = pd.concat(found, ignore_index=True)
+    frame = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
     order = {name: place for place, name in enumerate(windows)}
     frame = frame.sort_values(
         ["model", "attributed", *cut.by],
@@ -85,14 +84,14 @@ def totals(journeys: Journeys, wide: ir.Table, windows: Mapping[str, Window], cu
 
 def _deals(journeys: Journeys, cut: Cut) -> ir.Table:
     """The deals of the cut, with what can be cut by and whether they are booked."""
-    snapshot, deals = journeys.snapshot, journeys.deals
+    snapshot, deals = journeys.snapshot, journeys.counted
     snapshot.use_columns([name for name in (*cut.by, *cut.where.columns) if name in DEAL_DIMENSIONS])
     day = deals.created_on if cut.view == "cohort" else deals.closed_on
     is_booked = (deals.status == "won") & ~missing(deals.booked_on)
     kept = deals.mutate(
         quarter=quarter_label(snapshot, deals, day) if _asks(cut, "quarter") else ibis.null("string"),
         is_booked=is_booked,
-        cents=cents_of(deals.amount),
+        is_priced=~missing(deals.cents),
     )
     chosen = kept.filter(within(day, cut.period)) if cut.period else kept
     if cut.view == "period":
@@ -104,24 +103,21 @@ def _asks(cut: Cut, name: str) -> bool:
     return name in cut.by or name in cut.where.columns
 
 
-_OF_DEAL = ("deal_number", "is_booked", *DEAL_DIMENSIONS)
-
-
-def _credited(wide: ir.Table, deals: ir.Table, windows: Mapping[str, Window]) -> ir.Table:
-    side = deals.select(**{f"deal_{name}": deals[name] for name in _OF_DEAL})
-    joined = wide.inner_join(side, wide.deal_number == side.deal_deal_number)
-    values = {f"{name}_{part}": joined[f"{name}_{part}"] for name in windows for part in ("share", "cents")}
+def _credited(wide: ir.Table, deals: ir.Table, windows: Mapping[str, Window], cut: Cut) -> ir.Table:
+    """The credit of the deals of the cut, with the dimensions that it asks for."""
+    asked = [name for name in DEAL_DIMENSIONS if _asks(cut, name)]
+    side = deals.select("is_booked", "is_priced", of_deal="deal_number", **{f"deal_{name}": name for name in asked})
+    joined = wide.inner_join(side, wide.deal_number == side.of_deal)
+    values = {name: joined[name] for model in windows for name in (f"{model}_share", f"{model}_cents")}
     touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items()}
-    return joined.select(
-        **touch, **{name: joined[f"deal_{name}"] for name in DEAL_DIMENSIONS}, is_booked=joined.deal_is_booked, **values
-    )
+    dims = {name: joined[f"deal_{name}"] for name in asked}
+    return joined.select("is_booked", "is_priced", **touch, **dims, **values)
 
 
 def _alone(deals: ir.Table) -> ir.Table:
+    """Deals without touches, as rows that look like those of credit."""
     touch = {name: ibis.null("string") for name in TOUCH_DIMENSIONS}
-    return deals.select(
-        **touch, **{n: deals[n] for n in DEAL_DIMENSIONS}, is_booked="is_booked", one=1.0, cents="cents"
-    )
+    return deals.select(*DEAL_DIMENSIONS, "is_booked", "is_priced", "cents", **touch, one=ibis.literal(1.0))
 
 
 def _filtered(rows: ir.Table, cut: Cut) -> ir.Table:
@@ -131,42 +127,39 @@ def _filtered(rows: ir.Table, cut: Cut) -> ir.Table:
 
 
 def _added(rows: ir.Table, cut: Cut, columns: Mapping[str, tuple[str, str]], *, attributed: bool) -> pd.DataFrame:
-    """Aggregate in the engine, a row a combination of the cut; then a block a model."""
+    """Aggregate in the engine, a row a combination of the cut, booked or not, priced or not; then a block a model."""
     values: dict[str, ir.Value] = {}
     for name, (share, cents) in columns.items():
         part = (rows[share] * float(_UNIT) + 0.5).floor().cast("int64")
-        values |= {
-            f"{name}__deals": part.sum(),
-            f"{name}__won_deals": part.sum(where=rows.is_booked),
-            f"{name}__pipeline": rows[cents].sum(),
-            f"{name}__bookings": rows[cents].sum(where=rows.is_booked),
-            f"{name}__touches": rows[share].count(),
-            f"{name}__unpriced": part.sum(where=missing(rows[cents])),
-        }
-    table = rows.group_by(list(cut.by)).aggregate(**values) if cut.by else rows.aggregate(**values)
-    found = table.to_pyarrow().to_pylist()
-    blocks = [_row(record, name, cut, attributed=attributed) for name in columns for record in found]
-    kept = [row for row in blocks if row["touches"]]
-    plain = ["model", "view", "attributed", *cut.by, *MEASURES, "touches", "unpriced"]
-    frame = pd.DataFrame(kept, columns=plain).astype({"touches": "int64", "attributed": "bool"})
-    if not attributed:
-        frame["touches"] = 0
-    return frame.astype(dict.fromkeys(("deals", "won_deals", "unpriced"), "float64"))
+        values[f"{name}__share"] = part.sum().cast("int64")
+        values[f"{name}__cents"] = rows[cents].sum().cast("int64")
+        values[f"{name}__touches"] = rows[share].count()
+    found = rows.group_by([*cut.by, "is_booked", "is_priced"]).aggregate(**values).to_pandas()
+    blocks = [_block(found, name, cut, attributed=attributed) for name in columns]
+    return pd.concat([block for block in blocks if len(block)] or blocks[:1], ignore_index=True)
 
 
-def _row(record: Mapping[str, object], name: str, cut: Cut, *, attributed: bool) -> dict[str, object]:
-    def whole(measure: str) -> int:
-        return int(record[f"{name}__{measure}"] or 0)  # type: ignore[call-overload]
-
-    counted = {measure: round(whole(measure) / _UNIT, 6) for measure in ("deals", "won_deals", "unpriced")}
-    amounts = {measure: Decimal(whole(measure)).scaleb(-2) for measure in ("pipeline", "bookings")}
-    return {
-        "model": name,
-        "view": cut.view,
-        "attributed": attributed,
-        **{key: record[key] for key in cut.by},
-        **counted,
-        "pipeline": amounts["pipeline"] if cut.view == "cohort" else None,
-        "bookings": amounts["bookings"],
-        "touches": whole("touches"),
-    }
+def _block(found: pd.DataFrame, name: str, cut: Cut, *, attributed: bool) -> pd.DataFrame:
+    """The rows of one model, with the columns that `totals` documents."""
+    mine = found[found[f"{name}__touches"] > 0]
+    share, cents = mine[f"{name}__share"].astype("int64"), mine[f"{name}__cents"].fillna(0).astype("int64")
+    booked, priced = mine["is_booked"].astype(bool), mine["is_priced"].astype(bool)
+    parts = mine[list(cut.by)].assign(
+        deals=share,
+        won_deals=share.where(booked, 0),
+        pipeline=cents,
+        bookings=cents.where(booked, 0),
+        touches=mine[f"{name}__touches"].astype("int64") if attributed else 0,
+        unpriced=share.where(~priced, 0),
+    )
+    grouped = parts.groupby(list(cut.by) or (lambda _: 0), dropna=False, sort=False)
+    added = grouped.sum().reset_index(drop=not cut.by)
+    for key in cut.by:
+        added[key] = added[key].astype(object).where(added[key].notna(), None)
+    counts = {key: (added[key] / _UNIT).round(6).astype("float64") for key in ("deals", "won_deals", "unpriced")}
+    amounts = {key: [Decimal(int(value)).scaleb(-2) for value in added[key]] for key in ("pipeline", "bookings")}
+    if cut.view == "period":
+        amounts["pipeline"] = [None] * len(added)  # type: ignore[list-item]
+    named = added.assign(model=name, view=cut.view, attributed=attributed, **counts)
+    named = named.assign(**{key: pd.Series(value, index=added.index, dtype=object) for key, value in amounts.items()})
+    return named[["model", "view", "attributed", *cut.by, *MEASURES, "touches", "unpriced"]]

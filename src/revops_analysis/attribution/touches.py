@@ -17,27 +17,23 @@ if TYPE_CHECKING:
 NO_TIME = "no time"
 NOT_ANSWERED = "not answered"
 NO_ACCOUNT = "no account, person, lead or deal to join on"
-REPEATED = "repeated"
 
-_TEXT = ("account_id", "contact_id", "lead_id", "opportunity_id", "kind", "channel", "campaign_id")
+_TEXT = ("account_id", "contact_id", "lead_id", "opportunity_id", "channel", "campaign_id")
 
 
 def joined_touches(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
     """One row a touch known by the end of the as-of date, those that cannot be used included.
 
-    Columns: touchpoint_id ('activity:' and its key for a mapped activity), contact_id, lead_id, campaign_id,
-    opportunity_id (the deal the touch was recorded on), occurred_at (UTC), day (business day), channel and team (null
-    where not known), took_channel (the channel is its campaign's), person (contact, else lead), and
+    Columns: touchpoint_id ('activity:' and its key for a mapped activity), campaign_id, opportunity_id (the deal the
+    touch was recorded on), occurred_at (UTC), channel and team (null where not known), took_channel (the channel is its
+    campaign's), person (the contact, else the lead) and is_contact (which of them), and
     - account_id: the touch's own, else the person's, else the lead's (its account, person or deal), else the deal's;
-    - unusable: why the touch can be in no journey (`NO_TIME`, `NOT_ANSWERED`, `NO_ACCOUNT`, `REPEATED`), or null. A
-      touch with several reasons has the first of them.
+    - unusable: why the touch can be in no journey (`NO_TIME`, `NOT_ANSWERED`, `NO_ACCOUNT`), or null. A touch with
+      several reasons has the first of them.
     """
-    recorded = _recorded(snapshot)
-    worded = _with_campaign(recorded, snapshot, options)
+    worded = _with_campaign(_recorded(snapshot), snapshot, options)
     named = named_channels(worded, "channel", words_in(snapshot), snapshot.definitions)
-    placed = _placed(named, snapshot).mutate(
-        day=snapshot.day_of(_.occurred_at), person=ibis.coalesce(_.contact_id, _.lead_id)
-    )
+    placed = _placed(named, snapshot)
     needs = {"all": ibis.literal(True), "none": ibis.literal(False), "campaigns": placed.campaign_id.notnull()}
     silent = needs[options.answered or "campaigns"] & ~placed.is_activity & placed.responded_at.isnull()
     nowhere = placed.account_id.isnull() & placed.opportunity_id.isnull()
@@ -47,7 +43,19 @@ def joined_touches(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
         (nowhere, NO_ACCOUNT),
         else_=ibis.null("string"),
     )
-    return _without_repeats(placed.mutate(unusable=unusable), options).drop("responded_at", "is_activity", "kind")
+    return placed.select(
+        "touchpoint_id",
+        "account_id",
+        "opportunity_id",
+        "campaign_id",
+        "occurred_at",
+        "channel",
+        "team",
+        "took_channel",
+        person=ibis.coalesce(placed.contact_id, placed.lead_id),
+        is_contact=placed.contact_id.notnull(),
+        unusable=unusable,
+    )
 
 
 def _recorded(snapshot: Snapshot) -> ir.Table:
@@ -111,21 +119,3 @@ def _looked_up(touches: ir.Table, table: ir.Table, key: ir.Value, names: dict[st
     )
     known = table.select(known_as=table[table.columns[0]], **{new: table[old] for old, new in names.items()})
     return asked.left_join(known, asked.asked_for == known.known_as).drop("asked_for", "known_as")
-
-
-def _without_repeats(touches: ir.Table, options: JourneyOptions) -> ir.Table:
-    """Mark a usable touch as repeated when one of the same person, channel and campaign lies shortly before it.
-
-    Touches of nobody in particular are left alone: they may be of different people.
-    """
-    if not options.duplicate_minutes:
-        return touches
-    usable = touches.unusable.isnull() & touches.person.notnull()
-    asked = touches.mutate(comparable=usable)
-    order = ibis.window(
-        group_by=["comparable", "person", "channel", "campaign_id"], order_by=["occurred_at", "touchpoint_id"]
-    )
-    before = asked.occurred_at.lag(1).over(order)
-    near = before + ibis.interval(minutes=options.duplicate_minutes) >= asked.occurred_at
-    is_repeat = (asked.comparable & near).fill_null(False)
-    return asked.mutate(unusable=ibis.ifelse(is_repeat, REPEATED, asked.unusable)).drop("comparable")

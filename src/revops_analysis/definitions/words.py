@@ -187,8 +187,8 @@ class SourcingClaim(Part):
 
     @model_validator(mode="after")
     def _days_of_touches(self) -> SourcingClaim:
-        if self.rule == "crm_field" and self.days is not None:
-            raise ValueError("the CRM's field has no days: remove the line")
+        if self.rule != "any_touch" and self.days is not None:
+            raise ValueError(f"a claim by {self.rule} has no days of its own: remove the line")
         return self
 
 
