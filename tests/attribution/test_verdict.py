@@ -55,8 +55,8 @@ def test_what_chance_could_turn_leans():
 def test_what_models_do_not_agree_on_depends_on_the_model():
     found = compared({"w_shaped": [90, 30, 10], "linear": [40, 70, 10]})
     assert said(found, {"A": 60}) == {
-        "Whether A is credited with more than its programme costs depends on the model: 0.67 times (linear) to 1.50 times "
-        "(W-shaped).": "depends"
+        "Whether A is credited with more than its programme costs depends on the model: 0.67 times (linear) to 1.50 "
+        "times (W-shaped).": "depends"
     }
     (largest,) = said(found, subject="largest")
     assert largest == "Which channel has the largest share depends on the model: B under linear; A under W-shaped."

@@ -14,6 +14,7 @@ from revops_analysis.attribution.exclusions import ATTRIBUTED, OTHER_TYPE
 from revops_analysis.attribution.journey_shapes import JourneyShapes, journey_shapes
 from revops_analysis.attribution.journeys import Journeys, journeys
 from revops_analysis.attribution.robustness import Robustness, RobustnessOptions, robustness, sensitivity
+from revops_analysis.attribution.sourcing import Sourcing, sourcing
 from revops_analysis.attribution.spend import SpendReturns, spend_returns
 from revops_analysis.attribution.totals import Cut
 from revops_analysis.attribution.verdict import CAVEAT, verdict
@@ -33,6 +34,7 @@ class AttributionOverview:
     - `period`: the report's; `year`: the twelve months up to its end, on which comparisons of models and returns rest,
       because a quarter has too few wins;
     - `headline`: metric, period, value, unit, low, high, n, reason; `figures`: frames of the same shape;
+    - `sourced`: who sourced the pipeline created in the period, by each side's definition; see `sourcing`;
     - `pipeline`: by team, of the pipeline created in the period under the official model: team, pipeline, deals, share;
     - `compared`, `sensitivity`, `verdict`: see `robustness` and `verdict`;
     - `spend`: by quarter; `year_spend`: of the year; `returns`, a row a channel with programme spend in the year:
@@ -47,6 +49,7 @@ class AttributionOverview:
     currency: str
     headline: pd.DataFrame
     figures: tuple[pd.DataFrame, ...]
+    sourced: Sourcing
     pipeline: pd.DataFrame
     compared: Robustness
     sensitivity: pd.DataFrame
@@ -80,15 +83,16 @@ def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverv
     year_spend = spend_returns(made, [year])
     cost = programme_spend(year_spend)
     pipeline = _pipeline(made, period)
+    sourced = sourcing(made, period)
     returns = _returns(compared, cost)
     excluded = made.exclusions
-    figures = _figures(compared, returns, year)
     return AttributionOverview(
         period=period,
         year=year,
         currency=snapshot.definitions.reporting_currency,
-        headline=_headline(made, (compared, year_spend, pipeline), period, year),
-        figures=figures,
+        headline=_headline(made, (compared, year_spend, sourced), period, year),
+        figures=(*_sourced_figures(sourced, period), *_figures(compared, returns, year)),
+        sourced=sourced,
         pipeline=pipeline,
         compared=compared,
         sensitivity=sensitivity(made, year) if compared.reason is None else pd.DataFrame(columns=list(_SENSITIVITY)),
@@ -177,16 +181,13 @@ _SHAPE = ("metric", "period", "value", "unit", "low", "high", "n", "reason")
 
 
 def _headline(
-    made: Journeys, parts: tuple[Robustness, SpendReturns, pd.DataFrame], period: Period, year: Period
+    made: Journeys, parts: tuple[Robustness, SpendReturns, Sourcing], period: Period, year: Period
 ) -> pd.DataFrame:
-    compared, spend, pipeline = parts
+    compared, spend, sourced = parts
     company = spend.company.iloc[0]
-    known = pipeline[pipeline["team"] != "not attributed"]["share"]
-    attributed: object = float(known.sum()) if len(pipeline) else None
-    no_pipeline = "no pipeline was created in the period"
     rows: list[dict[str, object]] = [
-        {"metric": "attributed_pipeline", "period": period.label, "value": attributed, "unit": "rate"}
-        | {"n": round(float(pipeline["deals"].sum())), "reason": no_pipeline},
+        _marketing_sourced(sourced, period),
+        _disputed(sourced, period),
         _team_share(made, compared, year),
         _programme_return(spend, year),
         {"metric": "cac", "period": year.label, "value": company["cac"], "unit": "currency"}
@@ -195,6 +196,41 @@ def _headline(
         | {"n": company["new_customers"], "reason": company["payback_reason"]},
     ]
     return _told(rows)
+
+
+NO_PIPELINE = "no pipeline with an amount was created in the period"
+
+
+def _marketing_sourced(sourced: Sourcing, period: Period) -> dict[str, object]:
+    """The official figure: marketing's share of the pipeline created."""
+    row: dict[str, object] = {"metric": "marketing_sourced_pipeline", "period": period.label, "unit": "rate"}
+    row |= {"n": len(sourced.deals), "reason": NO_PIPELINE}
+    mine = sourced.official[sourced.official["team"] == MARKETING]
+    known = bool(sourced.official["amount_share"].notna().any())
+    return {**row, "value": (float(mine["amount_share"].sum()) if len(mine) else 0.0) if known else None}
+
+
+def _disputed(sourced: Sourcing, period: Period) -> dict[str, object]:
+    """The share of the pipeline created on which claims about one team differ."""
+    row: dict[str, object] = {"metric": "disputed_pipeline", "period": period.label, "unit": "rate"}
+    row |= {"n": len(sourced.disputed), "reason": NO_PIPELINE}
+    whole = float(sourced.deals["amount"].dropna().astype(float).sum())
+    return {**row, "value": float(sourced.disputed["amount"].dropna().astype(float).sum()) / whole if whole else None}
+
+
+def _sourced_figures(sourced: Sourcing, period: Period) -> tuple[pd.DataFrame, ...]:
+    """Key figures of sourcing: the official share of every team, and every claim."""
+    official = [
+        {"metric": "sourced_pipeline", "period": period.label, "team": row["team"], "value": row["amount_share"]}
+        | {"unit": "rate", "n": row["deals"], "reason": NO_PIPELINE}
+        for row in sourced.official.to_dict("records")
+    ]
+    claimed = [
+        {"metric": "claimed_pipeline", "period": period.label, "by": row["by"], "of": row["of"]}
+        | {"value": row["amount_share"], "unit": "rate", "n": row["deals"], "reason": NO_PIPELINE}
+        for row in sourced.claims.to_dict("records")
+    ]
+    return tuple(_told(rows) for rows in (official, claimed) if rows)
 
 
 def _team_share(made: Journeys, compared: Robustness, year: Period) -> dict[str, object]:

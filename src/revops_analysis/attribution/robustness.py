@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -234,7 +235,9 @@ def _official_shares(journeys: Journeys, model: str, period: Period) -> pd.Serie
 
 def _decay_shares(journeys: Journeys, half_life: float, period: Period) -> pd.Series:
     touches = journeys.touches
-    weight = 2.0 ** (touches.days_before_last.cast("float64") / -float(half_life))
+    days = touches.days_before_anchor
+    since_last = days - days.min().over(ibis.window(group_by="deal_number"))
+    weight = 2.0 ** (since_last.cast("float64") / -float(half_life))
     shared = shared_by_weights(journeys, touches.mutate(weight=weight))
     renamed = shared.rename(time_decay_share="share", time_decay_cents="cents")
     found = totals(journeys, renamed, {"time_decay": "influence"}, Cut(view="period", period=period))

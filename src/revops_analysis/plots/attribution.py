@@ -16,13 +16,17 @@ from revops_analysis.attribution.overview import AttributionOverview
 from revops_analysis.attribution.verdict import NOT_RECORDED, model_title
 from revops_analysis.plots.style import (
     BLUE,
+    GREEN,
     GREY,
     INK,
+    ORANGE,
+    PURPLE,
     VERMILION,
     Money,
     colours,
     empty,
     figure,
+    legend_below,
     names_axis,
     new_figure,
     only_grid,
@@ -102,7 +106,7 @@ def plot_returns(overview: AttributionOverview) -> Figure:
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if begin <= tick <= end]
     axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("Bookings credited ÷ programme spend (dashed line: equal; log scale)")
+    axes.set_xlabel("Bookings ÷ programme spend (log scale)")
     _ranges_legend(made, overview)
     titled(made, returns_title(overview))
     return made
@@ -164,7 +168,7 @@ def plot_flow(overview: AttributionOverview) -> Figure:
         _ribbon(axes, left[row["one"]][1], right[row["two"]][1], size, str(tint[row["one"]]))
         left[row["one"]][1] += size
         right[row["two"]][1] += size
-    axes.set_xlim(-0.52, 1.52)
+    axes.set_xlim(-0.58, 1.58)
     axes.set_ylim(total + gap * len(names), -0.06 * total)
     axes.set_axis_off()
     for place, text, align in ((0.0, "First touch", "right"), (1.0, "Last touch", "left")):
@@ -185,7 +189,7 @@ def _node(axes: Axes, where: tuple[float, float, float], looks: tuple[str, str],
     place, start, size = where
     name, colour = looks
     axes.barh(start + size / 2, 0.03, height=size, left=place - 0.015, color=colour)
-    if size >= 0.012 * total:
+    if size >= 0.015 * total:
         side = -1 if place == 0 else 1
         axes.text(
             place + side * 0.035,
@@ -218,6 +222,63 @@ def flow_title(overview: AttributionOverview) -> str:
         f"{percent(moved)} of booked deals end with another channel than they began with; {begins.idxmax()} begins "
         f"{percent(float(begins.max() / begins.sum()))}"
     )
+
+
+_TEAM_COLOURS = {"marketing": BLUE, "sales": ORANGE, "partners": GREEN, "customer_success": PURPLE}
+
+
+@figure
+def plot_dispute(overview: AttributionOverview) -> Figure:
+    """Draw the official split of the period's pipeline by team, and beside it what each side claims.
+
+    The top bar adds up to all pipeline created; claims below are of one team each, by the claimant's own definition.
+    """
+    sourced = overview.sourced
+    if not sourced.official["amount_share"].notna().any():
+        return empty(dispute_title(overview))
+    claims = sourced.claims
+    made, axes = new_figure(height=2.2 + 0.45 * (1 + len(claims)))
+    begin, drawn = 0.0, {}
+    for team, part in zip(sourced.official["team"], sourced.official["amount_share"].astype(float), strict=True):
+        name = _team(team) if _is_named(team) else "Unattributed"
+        drawn[name] = _TEAM_COLOURS.get(str(team), _SPREAD)
+        axes.barh(0, part, left=begin, height=0.62, color=drawn[name], edgecolor="white")
+        if part >= 0.05:
+            light = drawn[name] == _SPREAD
+            axes.text(begin + part / 2, 0, percent(part), ha="center", va="center", color=INK if light else "white")
+        begin += part
+    names = ["Official"]
+    for row, claim in enumerate(claims.to_dict("records"), 1):
+        part = float(claim["amount_share"])
+        axes.barh(row, part, height=0.62, color=_TEAM_COLOURS.get(str(claim["of"]), _SPREAD), alpha=0.75)
+        axes.text(part, row, f" {percent(part)}", va="center")
+        names.append(f"{_team(claim['by'])} says,\nof {_team(claim['of']).lower()}")
+    names_axis(axes, names)
+    percent_axis(axes, "x", f"Share of pipeline created in {overview.period.label}")
+    axes.set_xlim(0, 1.0)
+    legend_below(made, drawn, columns=3)
+    titled(made, dispute_title(overview))
+    return made
+
+
+def _is_named(team: object) -> bool:
+    return team is not None and not pd.isna(team)  # type: ignore[call-overload]
+
+
+def dispute_title(overview: AttributionOverview) -> str:
+    """Each side's claim about marketing, and the official figure."""
+    sourced = overview.sourced
+    if not sourced.official["amount_share"].notna().any():
+        return f"No pipeline with an amount was created in {overview.period.label}."
+    mine = sourced.official[sourced.official["team"] == "marketing"]["amount_share"]
+    official = percent(float(mine.sum()))
+    claims = sourced.claims[sourced.claims["of"] == "marketing"]
+    said = [
+        f"{str(by).replace('_', ' ')} says {percent(float(part))}"
+        for by, part in zip(claims["by"], claims["amount_share"], strict=True)
+    ]
+    whole = f"Marketing sourced {official} of the pipeline created in {overview.period.label}"
+    return f"{whole}; {', '.join(said)}" if said else whole
 
 
 @figure
