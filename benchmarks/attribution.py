@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def _generated(touches: int, deals: int) -> dict[str, str]:
 
 def _child(options: argparse.Namespace) -> None:
     answer = RUNS[options.run](Path(options.folder))
-    answer["peak MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    answer["peak MB"] = _peak_mb()
     print(json.dumps(answer))
 
 
@@ -133,18 +134,21 @@ def run_revops(folder: Path) -> dict[str, Any]:
     snapshot = Snapshot(Store(con, info, (CATALOG, "main")), words, AS_OF)
     opened = _timed(lambda: snapshot.deals.count().execute())
     made = journeys(snapshot)
-    joined = _timed(lambda: made.touches.count().execute())
-    counted = _timed(lambda: made.deals.count().execute())
+    joined = _timed(lambda: made.placed.count().execute())
     frames: list[pd.DataFrame] = []
     credited = _timed(lambda: frames.append(compare(made, by=["channel"])))
+    peak = _peak_mb()
+    reasons = _timed(lambda: made.deals.count().execute())
     sums = frames[0].groupby("model")["pipeline"].sum()
+    touches = frames[0].loc[frames[0]["model"] == "linear", "touches"].sum()
     return {
-        "deals opened s": opened,
-        "journeys s": joined,
-        "deals with reasons s": counted,
-        "credit s": credited,
-        "in all s": round(joined + counted + credited, 2),
-        "touches in journeys": int(frames[0].loc[frames[0]["model"] == "linear", "touches"].sum()),
+        "deals opened": opened,
+        "journeys": joined,
+        "credit": credited,
+        "journeys and credit": _added(joined, credited),
+        "peak MB until then": peak,
+        "reasons of deals without touches": reasons,
+        "touches in journeys": int(touches),
         "pipeline": str(sums.iloc[0]),
         "models agree": bool((sums == sums.iloc[0]).all()),
     }
@@ -160,7 +164,7 @@ def run_pandas(folder: Path) -> dict[str, Any]:
     frames: list[pd.DataFrame] = []
     took = _timed(lambda: frames.append(_pandas_credit(touches, **read)))
     by_channel = frames[0]
-    return {"in all s": took, "pipeline": f"{by_channel['linear'].sum():.2f}", "channels": len(by_channel)}
+    return {"journeys and credit": took, "pipeline": f"{by_channel['linear'].sum():.2f}", "channels": len(by_channel)}
 
 
 def _pandas_credit(
@@ -236,10 +240,25 @@ def _anchored(k: pd.Series, n: pd.Series, weights: dict[str, float], places: dic
     return ((held + each.where(~anchor, 0.0)) / total).where(k <= n, 0.0)
 
 
-def _timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def _timed(work: Callable[[], object]) -> str:
+    """What a piece of work took: seconds by the wall clock, and of all cores."""
+    begun, used = time.perf_counter(), _cpu()
     work()
-    return round(time.perf_counter() - begun, 2)
+    return f"{time.perf_counter() - begun:.2f} s ({_cpu() - used:.2f} CPU s)"
+
+
+def _added(*times: str) -> str:
+    walls, cpus = zip(*[re.findall(r"[\d.]+", text) for text in times], strict=True)
+    return f"{sum(map(float, walls)):.2f} s ({sum(map(float, cpus)):.2f} CPU s)"
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _peak_mb() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 RUNS: dict[str, Callable[[Path], dict[str, Any]]] = {"revops": run_revops, "pandas": run_pandas}

@@ -194,3 +194,15 @@ def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "i
     own, so_far, total = (summed[name].cast("float64") for name in ("weight", "so_far", "in_all"))
     cents = cents_between(summed.cents, (so_far - own) / total, so_far / total)
     return summed.select(*KEYS, share=own / total, cents=cents)
+
+
+def describe_models() -> pd.DataFrame:
+    """Return every model with the touches that it looks at: model, window, from, until, meaning."""
+    import pandas as pd
+
+    spans = {
+        "sourced": ("sourced_days before the deal's creation", "the deal's creation"),
+        "influence": ("influence_days before the deal's creation", "closing, or the as-of date"),
+    }
+    rows = [(m.name, m.window, *spans[m.window], m.meaning) for m in models().values()]
+    return pd.DataFrame(rows, columns=["model", "window", "from", "until", "meaning"])

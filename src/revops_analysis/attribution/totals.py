@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -163,3 +163,23 @@ def _block(found: pd.DataFrame, name: str, cut: Cut, *, attributed: bool) -> pd.
     named = added.assign(model=name, view=cut.view, attributed=attributed, **counts)
     named = named.assign(**{key: pd.Series(value, index=added.index, dtype=object) for key, value in amounts.items()})
     return named[["model", "view", "attributed", *cut.by, *MEASURES, "touches", "unpriced"]]
+
+
+def as_figures(frame: pd.DataFrame, dimensions: Sequence[str]) -> pd.DataFrame:
+    """Return totals as one figure a row, in the columns that metrics have.
+
+    `frame` has the columns of `totals` and may have others, such as period; `dimensions` are those that tell its rows
+    apart (attributed: yes or no). Columns: metric (credited_deals, credited_won_deals, credited_pipeline,
+    credited_bookings), the dimensions, value, unit, low and high (always missing here), n (touches credited; 0 for what
+    is not attributed) and reason. Pipeline has no rows in the period view.
+    """
+    parts = []
+    said = frame.assign(attributed=frame["attributed"].map({True: "yes", False: "no"}))
+    for measure in MEASURES:
+        rows = said[said[measure].notna()]
+        part = rows[list(dimensions)].assign(
+            metric=f"credited_{measure}", value=rows[measure], unit=UNITS[measure], low=None, high=None
+        )
+        parts.append(part.assign(n=rows["touches"], reason=None))
+    joined = pd.concat(parts, ignore_index=True)
+    return joined[["metric", *dimensions, "value", "unit", "low", "high", "n", "reason"]]

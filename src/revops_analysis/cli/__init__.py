@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from revops_analysis.cli import data, forecasts, metrics, reports
+from revops_analysis.cli import attribution, data, forecasts, metrics, reports
 from revops_analysis.errors import RevopsError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts):
+for family in (data, reports, metrics, forecasts, attribution):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 
