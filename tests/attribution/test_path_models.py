@@ -17,6 +17,9 @@ from revops_analysis.attribution.journeys import journeys
 from revops_analysis.attribution.markov import NO_CONVERSION, markov
 from revops_analysis.attribution.markov_draws import account_counts, chain_credit
 from revops_analysis.attribution.path_models import markov_totals
+from revops_analysis.attribution.totals import Cut
+from revops_analysis.errors import ConfigurationError
+from revops_analysis.metrics.where import parse_where
 from revops_analysis.periods import parse_period
 
 CALENDAR = make_definitions().fiscal_calendar
@@ -176,4 +179,23 @@ def test_the_order_of_the_chain_is_that_of_the_definitions():
 
 
 def test_path_models_stand_after_the_rules():
-    assert list(models())[-3:] == ["markov_by_deal", "shapley", "shapley_ordered"]
+    assert list(models())[-4:] == ["markov_by_deal", "shapley", "shapley_ordered", "markov"]
+
+
+def test_the_chain_is_a_model_with_totals_by_channel_only():
+    made = journeys(three_deals())
+    cut = Cut(view="period", period=parse_period("2026-Q2", CALENDAR))
+    found = credit(made, "markov").totals(cut=cut)
+    assert found["bookings"].tolist() == [Decimal("20.00"), Decimal("40.01"), Decimal("40.00")]
+    assert list(found.columns) == list(credit(made, "linear").totals(cut=cut).columns)
+    for asked in (Cut(by=("team",), view="period"), Cut(), Cut(view="period", where=parse_where("segment = SMB"))):
+        with pytest.raises(ConfigurationError, match="totals by channel only"):
+            credit(made, "markov").totals(cut=asked)
+    with pytest.raises(ConfigurationError, match="markov_by_deal"):
+        _ = credit(made, "markov").table
+
+
+def test_the_chain_lists_bookings_without_touches_apart():
+    made = journeys(snapshot_of([deal(), deal(2, account_id="a2", amount=70)], [touch("t1", "2026-03-01")]))
+    found = credit(made, "markov").totals().set_index("attributed")["bookings"]
+    assert found.to_dict() == {True: Decimal(1000), False: Decimal(70)}

@@ -36,7 +36,8 @@ class AttributionOverview:
     - `headline`: metric, period, value, unit, low, high, n, reason; `figures`: frames of the same shape;
     - `sourced`: who sourced the pipeline created in the period, by each side's definition; see `sourcing`;
     - `pipeline`: by team, of the pipeline created in the period under the official model: team, pipeline, deals, share;
-    - `compared`, `sensitivity`, `verdict`: see `robustness` and `verdict`;
+    - `compared`, `verdict`: see `robustness` and `verdict`; `settings`: how the share of each channel changes when the
+      lookback or the half-life is half or twice as long: channel, and a column a setting (differences of shares);
     - `spend`: by quarter; `year_spend`: of the year; `returns`, a row a channel with programme spend in the year:
       channel, spend, official, lowest, lowest_model, highest, highest_model (bookings per unit of spend), low, high;
     - `shapes`: the journeys of what was booked in the year;
@@ -52,7 +53,7 @@ class AttributionOverview:
     sourced: Sourcing
     pipeline: pd.DataFrame
     compared: Robustness
-    sensitivity: pd.DataFrame
+    settings: pd.DataFrame
     verdict: pd.DataFrame
     spend: SpendReturns
     year_spend: SpendReturns
@@ -95,7 +96,7 @@ def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverv
         sourced=sourced,
         pipeline=pipeline,
         compared=compared,
-        sensitivity=sensitivity(made, year) if compared.reason is None else pd.DataFrame(columns=list(_SENSITIVITY)),
+        settings=pd.DataFrame(columns=["channel"]) if compared.reason else _settings(sensitivity(made, year)),
         verdict=verdict(compared, cost),
         spend=spend_returns(made, _quarters(period, snapshot)),
         year_spend=year_spend,
@@ -107,7 +108,16 @@ def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverv
     )
 
 
-_SENSITIVITY = ("setting", "value", "model", "channel", "share", "difference")
+def _settings(frame: pd.DataFrame) -> pd.DataFrame:
+    """Differences of shares, a row a channel and a column a setting."""
+    words = {"lookback_days": "lookback {:g} days", "half_life_days": "half-life {:g} days"}
+    named = frame.assign(
+        column=[words[name].format(value) for name, value in zip(frame["setting"], frame["value"], strict=True)],
+        channel=frame["channel"].fillna("\uffff"),
+    )
+    wide = named.pivot_table(index="channel", columns="column", values="difference", sort=False).sort_index()
+    wide = wide.reset_index().rename_axis(columns=None)
+    return wide.assign(channel=wide["channel"].where(wide["channel"] != "\uffff", None))
 
 
 def year_to(period: Period, snapshot: Snapshot) -> Period:

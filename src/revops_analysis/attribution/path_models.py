@@ -7,7 +7,8 @@ totals only: `markov_totals`, of the bookings of the deals asked for. It credits
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from revops_analysis.attribution.credit import CreditModel, register_model, shared_by_weights
+from revops_analysis.attribution.credit import Credit, CreditModel, credit, register_model, shared_by_weights
 from revops_analysis.attribution.deal_paths import deal_paths
 from revops_analysis.attribution.markov import markov
 from revops_analysis.attribution.paths import FloatArray
+from revops_analysis.attribution.totals import Cut
+from revops_analysis.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from revops_analysis.attribution.journeys import Journeys
@@ -31,6 +34,9 @@ MEANINGS = {
     "shapley": "What a channel adds to the others, over all orders: an equal part for each channel of the path.",
     "shapley_ordered": "As Shapley, split over the places at which the path meets the channel.",
 }
+
+
+CHAIN = "Removal effects of the chain, of all bookings; by channel and period view only."
 
 
 def _by_path(name: str) -> Callable[[Journeys], ir.Table]:
@@ -56,8 +62,58 @@ def _shared(journeys: Journeys, name: str) -> ir.Table:
     return shared_by_weights(journeys, touches.inner_join(told, on))
 
 
+@dataclass(frozen=True)
+class ChainModel(CreditModel):
+    """The chain: a model that has no credit of single deals."""
+
+    def credited(self, journeys: Journeys) -> Credit:
+        """The chain's credit, which has totals only."""
+        return ChainCredit(journeys, self, journeys.touches)
+
+
+@dataclass(frozen=True, eq=False)
+class ChainCredit(Credit):
+    """The credit of the chain: totals by channel in the period view, and no table of touches."""
+
+    @property
+    def table(self) -> ir.Table:
+        """Refused: removal effects say nothing of a single deal."""
+        raise _no_deals("credit of deals and touches")
+
+    def totals(self, by: Sequence[str] = ("channel",), cut: Cut | None = None) -> pd.DataFrame:
+        """Return what each channel receives of the bookings; columns as `totals.totals`.
+
+        Only by channel, in the period view and without a filter; else ConfigurationError. Without a cut the view is the
+        period's, over all time. Deals and pipeline are missing, touches are those of all walks; bookings of deals
+        without a touch are a row of their own.
+        """
+        asked = cut or Cut(by=tuple(by), view="period")
+        if asked.by != ("channel",) or asked.view != "period" or asked.where.conditions:
+            raise _no_deals(f"by {', '.join(asked.by)}, {asked.view} view")
+        found = markov_totals(self.journeys, asked.period)
+        others = credit(self.journeys, "linear").totals(cut=asked)
+        alone = others[~others["attributed"]].assign(model=self.model.name)
+        touches = others.set_index("channel")["touches"]
+        rows = found.assign(model=self.model.name, view="period", attributed=True, deals=np.nan, pipeline=None)
+        rows["touches"] = [int(touches.get(name, 0)) for name in rows["channel"]]
+        rows["unpriced"] = 0.0
+        if alone.empty:
+            return rows[list(alone.columns)]
+        return pd.concat([rows[list(alone.columns)].astype({"pipeline": object}), alone], ignore_index=True)
+
+
+def _no_deals(asked: str) -> ConfigurationError:
+    return ConfigurationError(
+        "The chain has totals by channel only.",
+        expected="markov by channel, in the period view, without a filter",
+        found=asked,
+        fix="choose markov_by_deal, which shares removal effects out within each deal, or ask for channel totals",
+    )
+
+
 for _name, _meaning in MEANINGS.items():
     register_model(CreditModel(_name, "influence", _meaning, _by_path(_name)))
+register_model(ChainModel("markov", "influence", CHAIN, lambda journeys: journeys.touches))
 
 
 def markov_totals(journeys: Journeys, period: Period | None = None, order: int | None = None) -> pd.DataFrame:

@@ -244,8 +244,8 @@ def plot_dispute(overview: AttributionOverview) -> Figure:
         drawn[name] = _TEAM_COLOURS.get(str(team), _SPREAD)
         axes.barh(0, part, left=begin, height=0.62, color=drawn[name], edgecolor="white")
         if part >= 0.05:
-            light = drawn[name] == _SPREAD
-            axes.text(begin + part / 2, 0, percent(part), ha="center", va="center", color=INK if light else "white")
+            tint = "white" if drawn[name] == BLUE else INK
+            axes.text(begin + part / 2, 0, percent(part), ha="center", va="center", color=tint)
         begin += part
     names = ["Official"]
     for row, claim in enumerate(claims.to_dict("records"), 1):
