@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from attribution.touch_rows import deal, snapshot_of, touch
+from attribution.touch_rows import ACCOUNT, deal, touch
+from builders import make_snapshot
 
 DAY = "2026-09-30"
 
 
 def company(spend=True, touched=True):
+    """The company as a snapshot, without spend or touches if so asked."""
+    rows = tables()
+    lacking = [name for name, there in (("spend", spend), ("touchpoints", touched)) if not there]
+    return make_snapshot({**rows, **dict.fromkeys(lacking, ())}, as_of=DAY)
+
+
+def tables():
     """Twelve accounts, one deal each, two in three won in 2026-Q3; emails cost little, events more than they bring."""
     deals, touches = [], []
     for n in range(12):
@@ -27,4 +35,4 @@ def company(spend=True, touched=True):
         for channel, amount in costs.items()
         for function in (("marketing", "sales") if channel is None else ("marketing",))
     ]
-    return snapshot_of(deals, touches if touched else [], as_of=DAY, spend=rows if spend else [])
+    return {"opportunities": deals, "touchpoints": touches, "accounts": [ACCOUNT], "spend": rows}
