@@ -25,7 +25,14 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from revops_analysis.attribution.paths import FloatArray, IntArray, Paths, channel_credit, distinct_channels
+from revops_analysis.attribution.paths import (
+    FloatArray,
+    IntArray,
+    Paths,
+    channel_credit,
+    distinct_channels,
+    numbered,
+)
 from revops_analysis.errors import ConfigurationError
 
 ORDERS = (1, 2, 3)
@@ -154,16 +161,18 @@ def _expected(chain: _Chain, kept: npt.NDArray[np.bool_]) -> FloatArray:
 
 def _chain(paths: Paths, order: int) -> _Chain:
     walks = paths.conversions + paths.nulls
-    names, state = np.unique(_memory(paths, order), return_inverse=True)
+    names, state = numbered(_memory(paths, order))
     first, last = paths.starts, paths.starts + paths.lengths - 1
-    weight = walks[paths.path_of_step]
+    weight = np.repeat(walks, paths.lengths)
     leaving = np.bincount(state, weight, minlength=len(names))
     met = leaving > 0  # states on paths with neither conversion nor null lead nowhere
     rate = np.divide(1.0, leaving, out=np.zeros(len(names)), where=met)
     goes_on = np.ones(len(state), dtype=bool)
     goes_on[last] = False
     here = np.flatnonzero(goes_on)
-    moves = sparse.coo_array((weight[here], (state[here], state[here + 1])), shape=(len(names), len(names)))
+    pairs, pair = numbered(state[here] * len(names) + state[here + 1])
+    counts = np.bincount(pair, weight[here], minlength=len(pairs))
+    moves = sparse.coo_array((counts, divmod(pairs, len(names))), shape=(len(names), len(names)))
     ends = [np.bincount(state[last], side, minlength=len(names)) * rate for side in (paths.conversions, paths.value)]
     total = walks.sum()
     begins = np.bincount(state[first], walks, minlength=len(names)) / (total if total > 0 else 1.0)

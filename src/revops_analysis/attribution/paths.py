@@ -170,12 +170,28 @@ def _distinct(codes: IntArray, lengths: IntArray, n_channels: int) -> tuple[IntA
     for step in range(int(lengths.max(initial=0))):
         active = int(np.searchsorted(-sizes, -step, side="left"))  # rows with more than `step` steps
         keys = node[:active] * n_channels + codes[starts[:active] + step]
-        node[:active] = np.unique(keys, return_inverse=True)[1]
+        node[:active] = numbered(keys)[1]
     ends = sizes * (len(lengths) + 1) + node
     _, first, number = np.unique(ends, return_index=True, return_inverse=True)
     path_of = np.empty(len(lengths), dtype=np.int64)
     path_of[longest_first] = number
     return path_of, longest_first[first]
+
+
+def numbered(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct keys (0 or more) in order, and the number of each key among them.
+
+    Keys not much larger than their count are marked off instead of sorted, which is several times as fast.
+
+    >>> [found.tolist() for found in numbered(np.array([7, 3, 7]))]
+    [[3, 7], [1, 0, 1]]
+    """
+    if len(keys) == 0 or int(keys.max()) > 32 * len(keys) + 1_000:
+        names, number = np.unique(keys, return_inverse=True)
+        return names, number
+    seen = np.zeros(int(keys.max()) + 1, dtype=bool)
+    seen[keys] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
 
 
 def _summed(path_of: IntArray, measures: FloatArray, n: int) -> FloatArray:
