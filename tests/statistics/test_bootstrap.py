@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.statistics import bootstrap
 from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_ratios
+from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_sums
 
 
 def test_a_share_has_the_interval_of_the_binomial():
@@ -97,7 +98,7 @@ def test_missing_numbers_and_clusters_are_refused(top, clusters, message):
         bootstrap_ratio(top, [1.0, 1.0], 0, clusters=clusters)
 
 
-def test_few_units_are_drawn_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_units_are_drawn_as_many_are(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(3)
     top, bottom = rng.random(300), rng.random(300) + 1
     at_once = bootstrap_ratio(top, bottom, seed=5)
@@ -107,7 +108,7 @@ def test_few_units_are_drawn_as_many_are(monkeypatch: pytest.MonkeyPatch) -> Non
     assert bootstrap_ratio(top, bottom, seed=6) != in_blocks
 
 
-def test_ratios_over_the_same_units_share_one_drawing() -> None:
+def test_ratios_over_the_same_units_share_one_drawing():
     bootstrap._drawn.cache_clear()
     for top in (np.arange(50.0), np.ones(50)):
         bootstrap_ratio(top, np.ones(50), seed=0)
@@ -142,3 +143,27 @@ def test_many_units_keep_value_spread_and_indifference_to_order() -> None:
 
 def test_a_bottom_of_zero_has_no_ratio() -> None:
     assert np.isnan(bootstrap_ratios(np.zeros((3, 2)), np.zeros(3), seed=0)).all()
+def test_sums_keep_rows_together_and_have_the_spread_of_a_sum():
+    rng = np.random.default_rng(5)
+    amounts = rng.gamma(1.0, 1.0, 300)
+    table = np.column_stack([amounts, 2 * amounts, np.ones(300)])
+    sums = bootstrap_sums(table, seed=0, options=BootstrapOptions(repeats=4_000))
+    assert sums[:, 1] == pytest.approx(2 * sums[:, 0])
+    assert (sums[:, 2] == 300).all()
+    assert sums[:, 0].mean() == pytest.approx(amounts.sum(), rel=0.01)
+    assert sums[:, 0].std() == pytest.approx(amounts.std() * np.sqrt(300), rel=0.05)
+
+
+def test_sums_of_many_rows_are_drawn_by_group():
+    amounts = np.random.default_rng(6).gamma(1.0, 1.0, (25_000, 1))
+    sums = bootstrap_sums(amounts, seed=0, options=BootstrapOptions(repeats=500))
+    assert sums.std() == pytest.approx(amounts.std() * np.sqrt(25_000), rel=0.15)
+    assert sums.mean() == pytest.approx(amounts.sum(), rel=0.01)
+
+
+def test_sums_of_nothing_are_nothing_and_missing_amounts_are_refused():
+    assert bootstrap_sums(np.zeros((0, 2)), seed=0, options=BootstrapOptions(repeats=3)).tolist() == [[0.0, 0.0]] * 3
+    with pytest.raises(ConfigurationError, match="table of numbers"):
+        bootstrap_sums([[1.0, float("nan")]], seed=0)
+    with pytest.raises(ConfigurationError, match="table of numbers"):
+        bootstrap_sums([1.0, 2.0], seed=0)

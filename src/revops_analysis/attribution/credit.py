@@ -46,6 +46,10 @@ class CreditModel:
     meaning: str
     make: Callable[[Journeys], ir.Table]
 
+    def credited(self, journeys: Journeys) -> Credit:
+        """The credit of the journeys under this model."""
+        return Credit(journeys, self, self.make(journeys))
+
 
 @dataclass(frozen=True, eq=False)
 class Credit:
@@ -87,6 +91,8 @@ def register_model(model: CreditModel) -> CreditModel:
 
 def models() -> dict[str, CreditModel]:
     """Every model by name, in the order of reports: rules first."""
+    import revops_analysis.attribution.path_models  # noqa: F401  (adds its models)
+
     rules = {
         rule.name: CreditModel(rule.name, rule.window, rule.meaning, _by_rule(rule.name)) for rule in RULES.values()
     }
@@ -102,7 +108,7 @@ def credit(journeys: Journeys, model: str | None = None) -> Credit:
     name = model or journeys.snapshot.definitions.attribution.official_model
     known = models()
     check_names([name], known, "attribution model", "credit")
-    return Credit(journeys, known[name], known[name].make(journeys))
+    return known[name].credited(journeys)
 
 
 def compare(journeys: Journeys, by: Sequence[str] = ("channel",), cut: Cut | None = None) -> pd.DataFrame:

@@ -215,3 +215,42 @@ def _percentiles(ratios: npt.NDArray[np.float64], confidence: float) -> tuple[fl
         return None, None
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def bootstrap_sums(
+    amounts: npt.ArrayLike, seed: int, options: BootstrapOptions = BootstrapOptions()
+) -> npt.NDArray[np.float64]:
+    """Return the column sums of each resample of rows, shape (repeats, columns).
+
+    `amounts` has a row a unit (an account, say) and a column for each thing that is summed; all columns of a resample
+    come from the same draw, so what is computed from several of them, as a share is, keeps their dependence. The
+    caller puts rows in an order that does not depend on chance. Above 10,000 rows they are dealt into 10,000 random
+    groups first, as in `bootstrap_ratio`. Missing numbers are refused.
+
+    >>> bootstrap_sums([[1.0, 2.0], [1.0, 2.0]], seed=0, options=BootstrapOptions(repeats=2)).tolist()
+    [[2.0, 4.0], [2.0, 4.0]]
+    """
+    rows = np.asarray(amounts, dtype=float)
+    if rows.ndim != 2 or not np.isfinite(rows).all():
+        raise ConfigurationError(
+            "Sums are drawn from a table of numbers.",
+            expected="two dimensions, no missing number",
+            found=f"shape {rows.shape}, {int((~np.isfinite(rows)).sum())} missing or infinite",
+            fix="decide what a missing amount counts as before the call",
+        )
+    rng = np.random.default_rng(seed)
+    if len(rows) > _MAX_UNITS:
+        group = rng.permutation(len(rows)) % _MAX_UNITS
+        order = np.argsort(group, kind="stable")
+        rows = np.add.reduceat(rows[order], np.searchsorted(group[order], np.arange(_MAX_UNITS)), axis=0)
+    n = len(rows)
+    if n == 0:
+        return np.zeros((options.repeats, rows.shape[1]))
+    step = max(1, _BLOCK // n)
+    blocks = []
+    for start in range(0, options.repeats, step):
+        repeats = min(step, options.repeats - start)
+        drawn = rng.integers(0, n, size=(repeats, n)) + np.arange(repeats)[:, None] * n
+        times = np.bincount(drawn.ravel(), minlength=repeats * n).reshape(repeats, n)
+        blocks.append(times.astype(float) @ rows)
+    return np.concatenate(blocks)

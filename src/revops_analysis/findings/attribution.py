@@ -1,0 +1,139 @@
+"""Detectors of attribution: programmes that no model credits with their cost, disputes, touches without channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from revops_analysis.errors import RevopsError
+from revops_analysis.findings.building import Judgement, Subject, build
+from revops_analysis.findings.finding import Evidence, Place, Severity
+from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
+from revops_analysis.findings.words import money, share
+
+if TYPE_CHECKING:
+    from revops_analysis.attribution.overview import AttributionOverview
+
+CHAPTER = "attribution"
+
+DISPUTED_SHARE = 0.10
+"""Share of the pipeline created on which the sides must differ before it is said."""
+
+UNKNOWN_SHARE = 0.01
+"""Share of the year's credit that must lie with touches without channel before it is said."""
+
+BELOW = 0.95
+"""A programme is named when even the most favourable model credits it with less than this part of its cost."""
+
+SURE, LIKELY = 0.95, 0.75
+"""Confidence where every model's interval says so, and where every model says so but chance could turn one."""
+
+
+@detector(
+    "programme_below_cost", CHAPTER, facts=("channel", "spend", "credited", "gap", "lowest", "highest", "year_end")
+)
+def programme_below_cost(question: Question) -> Answer:
+    """A channel that every model credits with fewer bookings than its programme cost in the year."""
+    overview = _overview(question)
+    if isinstance(overview, NotAssessed):
+        return overview
+    if overview.returns.empty:
+        return NotAssessed("no channel has programme spend recorded for every month of the year")
+    found = []
+    for row in overview.returns[overview.returns["highest"] < BELOW].to_dict("records"):
+        spend, best = float(row["spend"]), float(row["spend"] * row["highest"])
+        holds = overview.verdict["statement"].str.startswith(f"{row['channel']} is credited with less")
+        is_sure = (overview.verdict.loc[holds, "verdict"] == "holds").any()
+        facts = {
+            "channel": row["channel"],
+            "spend": money(spend, question.currency),
+            "credited": money(best, question.currency),
+            "gap": money(spend - best, question.currency),
+            "lowest": f"{row['lowest']:.2f}",
+            "highest": f"{row['highest']:.2f}",
+            "year_end": overview.year.end.isoformat(),
+        }
+        what = (
+            f"{row['channel']} cost {facts['spend']} in the year to {facts['year_end']}, and no model credits it with "
+            f"more than {facts['credited']} of bookings ({facts['lowest']} to {facts['highest']} per unit of spend)."
+        )
+        evidence = Evidence(overview.compared.accounts, float(row["highest"]), "ratio", row["low"], row["high"])
+        judged = (evidence, Judgement("warning", SURE if is_sure else LIKELY, spend - best))
+        subject = Subject("programme_below_cost", Place(CHAPTER, "returns"), (("channel", row["channel"]),))
+        found.append(build(question, subject, what, facts, judged))
+    return found
+
+
+@detector("sourcing_disputed", CHAPTER, facts=("n", "amount", "share", "period", "largest", "official"))
+def sourcing_disputed(question: Question) -> Answer:
+    """Pipeline on which the sides' definitions of who sourced it differ."""
+    overview = _overview(question)
+    if isinstance(overview, NotAssessed):
+        return overview
+    sourced = overview.sourced
+    if len(sourced.claims) < 2:
+        return NotAssessed("fewer than two claims about sourcing are defined (sourcing_claims)")
+    amounts = sourced.disputed["amount"].dropna().astype(float)
+    whole = float(sourced.deals["amount"].dropna().astype(float).sum())
+    if not whole or amounts.sum() < DISPUTED_SHARE * whole:
+        return []
+    part = float(amounts.sum()) / whole
+    mine = sourced.official[sourced.official["team"] == "marketing"]["amount_share"].sum()
+    facts = {
+        "n": len(sourced.disputed),
+        "amount": money(float(amounts.sum()), question.currency),
+        "share": share(part),
+        "period": overview.period.label,
+        "largest": money(float(amounts.max()), question.currency),
+        "official": share(float(mine)),
+    }
+    what = (
+        f"The sides differ on who sourced {len(sourced.disputed)} deals of {facts['period']} worth {facts['amount']}, "
+        f"{facts['share']} of the pipeline created; the official figure for marketing is {facts['official']}."
+    )
+    # The money is pipeline under dispute, not lost: what is at stake is which budget it speaks for.
+    judged = (Evidence(len(sourced.disputed), part, "rate"), Judgement("info", 1.0, None))
+    subject = Subject("sourcing_disputed", Place(CHAPTER, "headline"), (("period", facts["period"]),))
+    return [build(question, subject, what, facts, judged)]
+
+
+@detector("touches_without_channel", CHAPTER, facts=("n", "deals", "amount", "credit", "share"))
+def touches_without_channel(question: Question) -> Answer:
+    """Touches whose channel is not recorded and that nevertheless carry credit, which then belongs to nobody."""
+    overview = _overview(question)
+    if isinstance(overview, NotAssessed):
+        return overview
+    if overview.compared.reason:
+        return NotAssessed(overview.compared.reason)
+    rows = overview.compared.shares
+    mine = rows[rows["channel"].isna() & (rows["model"] == overview.compared.official)]
+    gap = overview.gaps[overview.gaps["reason"] == "touch without channel"]
+    if mine.empty or gap.empty or float(mine["share"].iloc[0]) < UNKNOWN_SHARE:
+        return []
+    credit, part = float(mine["amount"].iloc[0]), float(mine["share"].iloc[0])
+    facts = {
+        "n": f"{int(gap['touches'].iloc[0]):,}",
+        "deals": int(gap["deals"].iloc[0]),
+        "amount": money(gap["amount"].iloc[0], question.currency),
+        "credit": money(credit, question.currency),
+        "share": share(part),
+    }
+    what = (
+        f"{facts['n']} touches have no channel and no campaign that names one; {facts['credit']} of the year's "
+        f"bookings, {facts['share']}, is credited to no channel."
+    )
+    severity: Severity = "info"
+    low, high = float(mine["low"].iloc[0]), float(mine["high"].iloc[0])
+    judged = (Evidence(overview.compared.accounts, part, "rate", low, high), Judgement(severity, 1.0, credit))
+    return [build(question, Subject("touches_without_channel", Place(CHAPTER, "gaps")), what, facts, judged)]
+
+
+def _overview(question: Question) -> AttributionOverview | NotAssessed:
+    """What the chapter shows, computed once; a source without touches says so."""
+    from revops_analysis.attribution.overview import attribution_overview
+
+    if not question.snapshot.has("touchpoints"):
+        return NotAssessed("the source has no touchpoints")
+    try:
+        return attribution_overview(question.snapshot, question.period)
+    except RevopsError as problem:
+        return NotAssessed(f"attribution could not be computed: {problem.what}")
