@@ -78,6 +78,15 @@ class RecurringRevenue:
         return np.add.reduceat(amounts, starts, axis=1)
 
     @cached_property
+    def first_rows(self) -> npt.NDArray[np.int64]:
+        """Row of `mrr` in which each account first had any revenue; its first credit, if it never had any."""
+        amounts = self.by_account(self.mrr)
+        first: npt.NDArray[np.int64] = (amounts > 0).argmax(axis=0)
+        never = np.flatnonzero(amounts[first, np.arange(len(first))] <= 0)
+        first[never] = (amounts[:, never] != 0).argmax(axis=0)
+        return first
+
+    @cached_property
     def table(self) -> ir.Table:
         """The same as rows: account_id, product, month (number), mrr, mrr_at_next (DECIMAL(18, 6)), never 0."""
         month, unit = np.nonzero(self.mrr)
@@ -169,7 +178,7 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
         return None
     last = month_number(snapshot.as_of + dt.timedelta(days=1)) - 1
     rows = revenue_rows(snapshot)
-    is_foreign = refuse_what_cannot_be_counted(snapshot, rows, last)
+    is_foreign, products = refuse_what_cannot_be_counted(snapshot, rows, last)
     paid = rows.filter((rows.mrr != 0) & (rows.first_month <= last)).mutate(
         last_month=ibis.least(ibis.coalesce(rows.last_month, last), last)
     )
@@ -177,7 +186,7 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     if is_foreign:
         in_time = snapshot.definitions.mrr_rates == "monthly"
         paid = _at_monthly_rates(snapshot, paid) if in_time else snapshot.in_reporting_currency(paid, ["mrr"])
-    return _assembled(snapshot, paid, last, origin)
+    return _assembled(snapshot, paid, (last, origin), np.array(products, dtype=object))
 
 
 def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table) -> ir.Table:
@@ -197,9 +206,12 @@ def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table) -> ir.Table:
     return snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
 
 
-def _assembled(snapshot: Snapshot, rows: ir.Table, last: int, origin: str) -> RecurringRevenue | None:
+def _assembled(
+    snapshot: Snapshot, rows: ir.Table, known: tuple[int, str], products: npt.NDArray[np.object_]
+) -> RecurringRevenue | None:
     """Fetch a row a term, number accounts and units, and spread the terms over their months."""
-    terms, names, products = _fetched(snapshot, rows)
+    last, origin = known
+    terms, names = _fetched(snapshot, rows, products)
     if not len(terms["account"]):
         return None
     is_there = np.zeros(len(names), dtype=bool)
@@ -227,21 +239,20 @@ def _assembled(snapshot: Snapshot, rows: ir.Table, last: int, origin: str) -> Re
 _Terms = dict[str, npt.NDArray[np.int64]]
 
 
-def _fetched(snapshot: Snapshot, rows: ir.Table) -> tuple[_Terms, npt.NDArray[np.object_], npt.NDArray[np.object_]]:
-    """Terms as whole numbers, and what the numbers of accounts and products stand for.
+def _fetched(
+    snapshot: Snapshot, rows: ir.Table, products: npt.NDArray[np.object_]
+) -> tuple[_Terms, npt.NDArray[np.object_]]:
+    """Terms as whole numbers, and the accounts that their numbers stand for.
 
-    Terms: account, product, first_month, last_month, and mrr and mrr_at_next in millionths. Products are in order, not
-    given last. Accounts are numbered from the table of accounts; who is not there is looked for only if someone is not.
+    Terms: account, product, first_month, last_month, and mrr and mrr_at_next in millionths. Accounts are numbered from
+    the table of accounts; who is not there is looked for only if someone is not.
     """
-    found = rows.select("product").distinct().to_pandas()["product"]
-    products = np.array([*sorted(found.dropna()), *([None] if found.isna().any() else [])], dtype=object)
     names = snapshot.table("accounts").select("account_id").distinct().to_pandas()["account_id"]
     terms = _numbered(rows, names, products)
     if terms["account"].null_count:
         names = rows.select("account_id").distinct().to_pandas()["account_id"]
         terms = _numbered(rows, names, products)
-    columns = {name: terms[name].to_numpy() for name in terms.column_names}
-    return columns, names.to_numpy(dtype=object), products
+    return {name: terms[name].to_numpy() for name in terms.column_names}, names.to_numpy(dtype=object)
 
 
 def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_]) -> pa.Table:
