@@ -53,7 +53,7 @@ def customer_frame(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortG
 
 
 def _customers(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> pd.DataFrame:
-    first = first_columns(revenue)
+    first = revenue.first_rows
     months = first + revenue.earliest
     names = {number: cohort_label(snapshot, revenue, int(number), grain) for number in np.unique(months)}
     frame = pd.DataFrame({"account_id": revenue.accounts, "first_month": months})
@@ -69,14 +69,6 @@ def _customers(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain
 
 def _texts(values: pd.Series) -> np.ndarray:
     return values.astype(object).where(values.notna(), None).to_numpy()
-
-
-def first_columns(revenue: RecurringRevenue) -> np.ndarray:
-    """Row of `revenue.mrr` in which each account first had any revenue; its first credit, if it never had any."""
-    amounts = revenue.by_account(revenue.mrr)
-    paid, any_amount = amounts > 0, amounts != 0
-    first: np.ndarray = np.where(paid.any(axis=0), paid.argmax(axis=0), any_amount.argmax(axis=0))
-    return first
 
 
 def _first_products(revenue: RecurringRevenue, first: np.ndarray) -> np.ndarray:

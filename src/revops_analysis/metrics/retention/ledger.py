@@ -14,7 +14,7 @@ import datetime as dt
 from calendar import monthrange
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import ibis
@@ -76,6 +76,15 @@ class RecurringRevenue:
             return amounts
         starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
         return np.add.reduceat(amounts, starts, axis=1)
+
+    @cached_property
+    def first_rows(self) -> npt.NDArray[np.int64]:
+        """Row of `mrr` in which each account first had any revenue; its first credit, if it never had any."""
+        amounts = self.by_account(self.mrr)
+        first: npt.NDArray[np.int64] = (amounts > 0).argmax(axis=0)
+        never = np.flatnonzero(amounts[first, np.arange(len(first))] <= 0)
+        first[never] = (amounts[:, never] != 0).argmax(axis=0)
+        return first
 
     @cached_property
     def table(self) -> ir.Table:
@@ -169,7 +178,7 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
         return None
     last = month_number(snapshot.as_of + dt.timedelta(days=1)) - 1
     rows = revenue_rows(snapshot)
-    is_foreign = refuse_what_cannot_be_counted(snapshot, rows, last)
+    is_foreign, products = refuse_what_cannot_be_counted(snapshot, rows, last)
     paid = rows.filter((rows.mrr != 0) & (rows.first_month <= last)).mutate(
         last_month=ibis.least(ibis.coalesce(rows.last_month, last), last)
     )
@@ -177,7 +186,9 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     if is_foreign:
         in_time = snapshot.definitions.mrr_rates == "monthly"
         paid = _at_monthly_rates(snapshot, paid) if in_time else snapshot.in_reporting_currency(paid, ["mrr"])
-    return _assembled(snapshot, paid, last, origin)
+    if origin == "revenue_ledger":
+        paid = paid.drop("last_month")  # each row lasts for its own month
+    return _assembled(snapshot, paid, (last, origin), np.array(products, dtype=object))
 
 
 def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table) -> ir.Table:
@@ -197,9 +208,12 @@ def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table) -> ir.Table:
     return snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
 
 
-def _assembled(snapshot: Snapshot, rows: ir.Table, last: int, origin: str) -> RecurringRevenue | None:
+def _assembled(
+    snapshot: Snapshot, rows: ir.Table, known: tuple[int, str], products: npt.NDArray[np.object_]
+) -> RecurringRevenue | None:
     """Fetch a row a term, number accounts and units, and spread the terms over their months."""
-    terms, names, products = _fetched(snapshot, rows)
+    last, origin = known
+    terms, names = _fetched(snapshot, rows, products)
     if not len(terms["account"]):
         return None
     is_there = np.zeros(len(names), dtype=bool)
@@ -208,7 +222,7 @@ def _assembled(snapshot: Snapshot, rows: ir.Table, last: int, origin: str) -> Re
     in_order = there[np.argsort(names[there])]
     place = np.zeros(len(names), dtype=np.int64)
     place[in_order] = np.arange(len(in_order))
-    key = place[terms["account"]] * len(products) + terms["product"]
+    key = place[terms["account"]] * len(products) + terms.get("product", 0)
     is_unit = np.zeros(len(in_order) * len(products), dtype=bool)
     is_unit[key] = True
     unit = (is_unit.cumsum() - 1)[key]
@@ -224,38 +238,40 @@ def _assembled(snapshot: Snapshot, rows: ir.Table, last: int, origin: str) -> Re
     return RecurringRevenue(names[in_order], units, mrr, at_next, months[0], first, last, origin)
 
 
-_Terms = dict[str, npt.NDArray[np.int64]]
+_Terms = dict[str, npt.NDArray[Any]]
 
 
-def _fetched(snapshot: Snapshot, rows: ir.Table) -> tuple[_Terms, npt.NDArray[np.object_], npt.NDArray[np.object_]]:
-    """Terms as whole numbers, and what the numbers of accounts and products stand for.
+def _fetched(
+    snapshot: Snapshot, rows: ir.Table, products: npt.NDArray[np.object_]
+) -> tuple[_Terms, npt.NDArray[np.object_]]:
+    """Terms as whole numbers, and the accounts that their numbers stand for.
 
-    Terms: account, product, first_month, last_month, and mrr and mrr_at_next in millionths. Products are in order, not
-    given last. Accounts are numbered from the table of accounts; who is not there is looked for only if someone is not.
+    Terms: account, product (where there is more than one), first_month, last_month (where it is another), and mrr and
+    mrr_at_next in millionths. Accounts are numbered from the table of accounts; who is not there is looked for only if
+    someone is not.
     """
-    found = rows.select("product").distinct().to_pandas()["product"]
-    products = np.array([*sorted(found.dropna()), *([None] if found.isna().any() else [])], dtype=object)
     names = snapshot.table("accounts").select("account_id").distinct().to_pandas()["account_id"]
     terms = _numbered(rows, names, products)
     if terms["account"].null_count:
         names = rows.select("account_id").distinct().to_pandas()["account_id"]
         terms = _numbered(rows, names, products)
-    columns = {name: terms[name].to_numpy() for name in terms.column_names}
-    return columns, names.to_numpy(dtype=object), products
+    return {name: terms[name].to_numpy() for name in terms.column_names}, names.to_numpy(dtype=object)
 
 
 def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_]) -> pa.Table:
     known = ibis.memtable(
-        pa.table({"name": pa.array(names, pa.string()), "account": pa.array(np.arange(len(names)), pa.int64())})
+        pa.table({"name": pa.array(names, pa.string()), "account": pa.array(np.arange(len(names)), pa.int32())})
     )
-    place = {name: ibis.literal(number, "int64") for number, name in enumerate(products)}
+    place = {name: ibis.literal(number, "int32") for number, name in enumerate(products)}
     branches = [(rows["product"] == name, number) for name, number in place.items() if name is not None]
-    missing = ibis.literal(len(products) - 1, "int64")
+    missing = ibis.literal(len(products) - 1, "int32")
     numbered = rows.mutate(product_number=ibis.cases(*branches, else_=missing) if branches else missing)
     joined = numbered.left_join(known, numbered.account_id == known.name)
     amounts = [name for name in ("mrr", "mrr_at_next") if name in rows.columns]
     exact = {name: (joined[name] * 1_000_000).cast("int64") for name in amounts}
-    return joined.select("account", "first_month", "last_month", product=joined.product_number, **exact).to_pyarrow()
+    months = {name: joined[name].cast("int32") for name in ("first_month", "last_month") if name in rows.columns}
+    product = {"product": joined.product_number} if len(products) > 1 else {}
+    return joined.select("account", **months, **product, **exact).to_pyarrow()
 
 
 def _spread(
@@ -264,9 +280,8 @@ def _spread(
     """A row a month, a column a unit: what begins is added at its first month and taken away after its last."""
     (unit, amount), (first, last) = amounts, months
     spread = np.zeros((last - first + 2) * units, dtype=np.int64)
-    start = terms["first_month"] - first
-    np.add.at(spread, start * units + unit, amount)
-    if not np.array_equal(terms["first_month"], terms["last_month"]):
-        np.subtract.at(spread, (terms["last_month"] + 1 - first) * units + unit, amount)
+    np.add.at(spread, (terms["first_month"].astype(np.int64) - first) * units + unit, amount)
+    if "last_month" in terms:
+        np.subtract.at(spread, (terms["last_month"].astype(np.int64) + 1 - first) * units + unit, amount)
         return spread.reshape(-1, units).cumsum(axis=0)[:-1]
     return spread.reshape(-1, units)[:-1]

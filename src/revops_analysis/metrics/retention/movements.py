@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from revops_analysis.metrics.retention.cells import Balances, Cells, Split, balances, cells_of
-from revops_analysis.metrics.retention.customers import first_columns, moving_dimensions
+from revops_analysis.metrics.retention.customers import moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
     Exact,
     RecurringRevenue,
@@ -93,7 +93,7 @@ def mrr_movements(
 
 def month_lines(revenue: RecurringRevenue, rows: Balances, months: Sequence[int] | None = None) -> Iterator[MonthLines]:
     """The movements of every row, month by month; all observed months unless some (numbers) are named."""
-    first = first_columns(revenue) + revenue.earliest
+    first = revenue.first_rows + revenue.earliest
     whole = rows if rows.split is None else rows.split.whole
     for number in revenue.months if months is None else months:
         month = _month_lines(whole, number, (revenue.first, first))

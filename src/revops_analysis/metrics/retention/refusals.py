@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 
-def refuse_what_cannot_be_counted(snapshot: Snapshot, rows: ir.Table, last: int) -> bool:
+def refuse_what_cannot_be_counted(snapshot: Snapshot, rows: ir.Table, last: int) -> tuple[bool, list[str | None]]:
     """Refuse a ledger with a month without any row between others.
 
     `rows` as `revenue_rows` returns them, `last` the last complete month. Returns whether any amount is in another
-    currency than the reporting one. Raises DataRefusedError.
+    currency than the reporting one, and the products in order, one not given last. Raises DataRefusedError.
     """
     where = f"source {snapshot.source}, as of {snapshot.as_of.isoformat()}"
-    seen = rows.group_by(["currency", "first_month"]).aggregate(n=rows.count()).to_pandas()
+    seen = rows.group_by(["currency", "product", "first_month"]).aggregate(n=rows.count()).to_pandas()
     if not snapshot.has("subscriptions"):
         _refuse_hole(seen.loc[seen["first_month"] <= last, "first_month"], where)
-    return bool((seen["currency"].notna() & (seen["currency"] != snapshot.definitions.reporting_currency)).any())
+    is_foreign = bool((seen["currency"].notna() & (seen["currency"] != snapshot.definitions.reporting_currency)).any())
+    named = sorted(seen["product"].dropna().unique())
+    return is_foreign, [*named, *([None] if seen["product"].isna().any() else [])]
 
 
 def _refuse_hole(found: pd.Series, where: str) -> None:
