@@ -101,7 +101,7 @@ def _notice(row: dict[Any, Any]) -> str:
 
 
 def _deal(row: dict[Any, Any]) -> str:
-    left = f"{int(row['lead_days'])} days before the end"
+    left = f"{_days(row['lead_days'])} before the end"
     status = row["deal_status"]
     if not isinstance(status, str):
         return f"no renewal deal {left}"
@@ -110,8 +110,12 @@ def _deal(row: dict[Any, Any]) -> str:
     if status == "won":
         return "the renewal deal is won, its term is not booked"
     stage = row.get("deal_stage_name") or "an unknown stage"
-    since = "" if pd.isna(row["stage_days"]) else f" for {int(row['stage_days'])} days"
+    since = "" if pd.isna(row["stage_days"]) else f" for {_days(row['stage_days'])}"
     return f"renewal deal in {stage}{since}, {left}"
+
+
+def _days(number: float) -> str:
+    return "1 day" if int(number) == 1 else f"{int(number)} days"
 
 
 def _tenure(row: dict[Any, Any]) -> str:
