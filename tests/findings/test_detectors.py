@@ -13,7 +13,7 @@ from revops_analysis.findings.coverage import coverage_below_required
 from revops_analysis.findings.pipeline_health import overdue_pipeline, pipeline_concentration, stalled_deals
 from revops_analysis.findings.playbook import load_playbook
 from revops_analysis.findings.registry import NotAssessed, Question, detect
-from revops_analysis.findings.retention import nrr_decline
+from revops_analysis.findings.retention import implausible_retention, nrr_decline, worsening_cohort
 from revops_analysis.findings.win_rate import win_rate_drop
 from revops_analysis.metrics.registry import MetricResult, get_metric
 from revops_analysis.periods import FiscalCalendar, parse_period
@@ -176,6 +176,41 @@ def test_falling_retention_costs_a_year_of_it(playbook):
     assert retention(playbook, (1.2, 1.18, 1.22, 40, None), (1.1, 1.08, 1.12, 40, None)) == []
 
 
+def asked(playbook, terms):
+    from metrics.retention.companies import company
+
+    return Question(company(terms, "2026-09-30"), PERIOD, playbook)
+
+
+def test_retention_that_cannot_be_true_is_said_with_its_cause(playbook):
+    from metrics.retention.companies import term
+
+    piles = [term(name, f"{2023 + n}-01-01", None, 10) for name in "abc" for n in range(4) for _ in range(4**n)]
+    (found,) = implausible_retention(asked(playbook, piles))
+    assert found.severity == "critical"
+    assert "several active terms of the same product" in found.what
+    assert "Do not publish" in found.proposed_fix
+    assert implausible_retention(asked(playbook, [term("a", "2023-01-01", None, 10)])) == []
+    assert isinstance(implausible_retention(asked(playbook, [])), NotAssessed)
+    assert isinstance(worsening_cohort(asked(playbook, [])), NotAssessed)
+
+
+def test_a_cohort_that_keeps_less_than_those_before_costs_a_year_of_it(playbook):
+    from metrics.retention.companies import term
+
+    terms = [term("old", "2023-01-01", None, 10)]
+    for quarter, leaving in enumerate((2, 2, 3, 25)):
+        for n in range(40):
+            begin = f"{2024 + quarter // 4}-{3 * (quarter % 4) + 1:02d}-01"
+            end = f"{2024 + quarter // 4}-{3 * (quarter % 4) + 3:02d}-15" if n < leaving else None
+            terms.append(term(f"q{quarter}n{n}", begin, end, 100 + n))
+    (found,) = worsening_cohort(asked(playbook, terms))
+    assert found.id == "worsening_cohort:cohort=2024-Q4"
+    assert "below them since 2025-03" in found.what
+    assert found.money > 0
+    assert found.evidence.p_adjusted < 0.05
+
+
 def test_retention_that_is_not_known_is_not_fine(playbook):
     answer = retention(playbook, (None, None, None, 0, "no subscriptions"), (1.1, 1.08, 1.12, 40, None))
     assert isinstance(answer, NotAssessed)
@@ -191,8 +226,9 @@ def test_detect_ranks_findings_and_lists_who_could_not_look(playbook):
     assert set(result.assessed) == {"overdue_pipeline", "pipeline_concentration"}
     silent = result.not_assessed.set_index("detector")["reason"]
     of_the_forecast = {"forecast_below_target", "forecast_on_past_dates", "crm_too_sure"}
-    others = {"stalled_deals", "coverage_below_required", "win_rate_drop", "nrr_decline"}
-    assert set(silent.index) == others | of_the_forecast
+    of_retention = {"nrr_decline", "implausible_retention", "worsening_cohort"}
+    others = {"stalled_deals", "coverage_below_required", "win_rate_drop"}
+    assert set(silent.index) == others | of_retention | of_the_forecast
     assert silent.str.len().gt(10).all()
     assert result.of("cohort_nrr") == []
     assert len(result.to_frame()) == 2

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from metrics.retention.companies import company, term
-from revops_analysis.metrics.retention import cohort_triangle, period_movements, retention_rates
+from revops_analysis.metrics.retention import (
+    cohort_triangle,
+    period_movements,
+    retention_curves,
+    retention_drivers,
+    retention_rates,
+)
 from revops_analysis.plots import retention as draw
 
 HISTORY = [
@@ -76,12 +82,40 @@ def test_many_cohorts_are_numbered_at_whole_years_only() -> None:
     assert 0 < len(figure.axes[0].texts) <= 2 * 26
 
 
+def test_the_bridge_of_a_year_names_its_months_and_arr(snapshot) -> None:
+    bridge = period_movements(snapshot, "2023-10-01..2024-09-30", annual=True)
+    assert draw.movements_title(bridge).startswith("ARR grew by USD 120 (0.8%) from 2023-10 to 2024-09")
+    assert "Annual recurring revenue" in texts(draw.plot_mrr_movements(bridge))
+
+
+def test_curves_name_their_groups_and_the_accounts_at_risk() -> None:
+    history = [term("old", "2023-01-01", None, 1)]
+    history += [term(f"a{n}", "2023-02-01", "2023-09-30" if n < 5 else None, 10) for n in range(25)]
+    accounts = [{"account_id": row["account_id"], "segment": "$SMB$"} for row in history]
+    curves = retention_curves(company(history, "2024-09-30", tables={"accounts": accounts}))
+    figure = draw.plot_retention_curves(curves, "logo")
+    assert "$SMB$ | 25 | 25 | 25 | 25" in texts(figure)
+    assert draw.curves_title(curves, "logo") == "After 12 months $SMB$ has 80% logo retention"
+
+
+def test_drivers_say_the_change_and_whose_it_is() -> None:
+    history = [term("old", "2022-01-01", None, 100), term("b", "2022-01-01", "2023-12-31", 100)]
+    accounts = [{"account_id": "old", "segment": "SMB"}, {"account_id": "b"}]
+    drivers = retention_drivers(company(history, "2024-09-30", tables={"accounts": accounts}))
+    assert draw.drivers_title(drivers).startswith("NRR fell by 50.0 points to 50.0% in 2024-09")
+    shown = texts(draw.plot_retention_drivers(drivers))
+    assert "not set" in shown
+    assert "−50.00" in shown
+
+
 def test_without_revenue_each_figure_is_its_reason() -> None:
     nothing = company([], "2024-09-30")
     for figure in (
         draw.plot_mrr_movements(period_movements(nothing, "2024-Q3")),
         draw.plot_retention_rates(retention_rates(nothing)),
         draw.plot_cohort_triangle(cohort_triangle(nothing)),
+        draw.plot_retention_curves(retention_curves(nothing)),
+        draw.plot_retention_drivers(retention_drivers(nothing)),
     ):
         assert "no subscriptions" in figure.axes[0].texts[0].get_text().replace("\n", " ")
     assert "cannot be shown" in draw.movements_title(period_movements(nothing, "2024-Q3"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.statistics import bootstrap
-from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio
+from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_ratios
 
 
 def test_a_share_has_the_interval_of_the_binomial():
@@ -113,3 +113,32 @@ def test_ratios_over_the_same_units_share_one_drawing() -> None:
         bootstrap_ratio(top, np.ones(50), seed=0)
     assert bootstrap._drawn.cache_info().misses == 1
     assert not bootstrap._drawn(0, 50, 1_000).flags.writeable
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 300])
+def test_many_ratios_at_once_are_those_one_by_one(n: int) -> None:
+    rng = np.random.default_rng(4)
+    bottom = rng.lognormal(2, 1, n)
+    tops = bottom[:, None] * rng.choice([0.0, 0.5, 1.0, 1.4], (n, 3))
+    found = bootstrap_ratios(tops, bottom, seed=3)
+    for column, (value, low, high) in enumerate(found):
+        one = bootstrap_ratio(tops[:, column], bottom, seed=3)
+        expected = [np.nan if number is None else number for number in (one.value, one.low, one.high)]
+        assert [value, low, high] == pytest.approx(expected, nan_ok=True)
+
+
+def test_many_units_keep_value_spread_and_indifference_to_order() -> None:
+    rng = np.random.default_rng(5)
+    bottom = np.round(rng.lognormal(5, 1, 9_000))
+    tops = np.column_stack([bottom * rng.choice([0.0, 1.0, 2.0], 9_000, p=[0.1, 0.7, 0.2]), bottom])
+    found = bootstrap_ratios(tops, bottom, seed=0)
+    assert found[0, 0] == pytest.approx(tops[:, 0].sum() / bottom.sum())
+    error = (tops[:, 0] - found[0, 0] * bottom).std() * np.sqrt(9_000) / bottom.sum()
+    assert (found[0, 2] - found[0, 1]) / (2 * 1.96) == pytest.approx(error, rel=0.1)
+    assert found[1].tolist() == [1.0, 1.0, 1.0]
+    order = rng.permutation(9_000)
+    assert bootstrap_ratios(tops[order], bottom[order], seed=0).tolist() == found.tolist()
+
+
+def test_a_bottom_of_zero_has_no_ratio() -> None:
+    assert np.isnan(bootstrap_ratios(np.zeros((3, 2)), np.zeros(3), seed=0)).all()

@@ -107,6 +107,23 @@ class Definitions(Part):
     late_renewal_grace_days: int = Field(
         default=0, ge=0, description="Days between a term and its renewal over which the customer counts as never gone."
     )
+    retention_account: Literal["account", "parent"] = Field(
+        default="account",
+        description="Who a customer is in retention: each account, or the topmost account that owns it.",
+    )
+    nrr_basis: Literal["cohort", "movements"] = Field(
+        default="cohort",
+        description="What net and gross retention are: revenue now of the accounts of twelve months before ÷ theirs "
+        "then, or opening revenue with the movements of twelve months ÷ opening revenue.",
+    )
+    cohort_attributes: Literal["latest", "first_deal"] = Field(
+        default="latest",
+        description="Where a cohort's segment comes from: the account as known now, or the first deal that it won.",
+    )
+    mrr_bands: tuple[int, ...] = Field(
+        default=(500, 2_000, 10_000),
+        description="Limits between the size bands of customers, in monthly recurring revenue.",
+    )
     recurring_revenue_from: date | None = Field(
         default=None, description="First day from which recurring revenue is complete; none: from its first month."
     )
@@ -156,6 +173,18 @@ class Definitions(Part):
         ]
         refuse(problems)
         return stages
+
+    @field_validator("mrr_bands")
+    @classmethod
+    def _bands_rise(cls, limits: tuple[int, ...]) -> tuple[int, ...]:
+        refuse(
+            [
+                Problem(f"limit {limit} of a size band is not above {before}", "write rising limits above 0", (i,))
+                for i, (before, limit) in enumerate(zip((0, *limits), limits, strict=False))
+                if limit <= before
+            ]
+        )
+        return limits
 
     @field_validator("channel_teams")
     @classmethod

@@ -1,4 +1,4 @@
-"""Detector of falling net revenue retention: twelve months to now against twelve months to a year earlier."""
+"""Detectors of retention: a fall within a year, cohorts that keep less than earlier ones, NRR that cannot be true."""
 
 from __future__ import annotations
 
@@ -95,3 +95,68 @@ def _finding(question: Question, row: dict[Any, Any]) -> Finding:
     severity: Severity = "critical" if row["value"] < 1 and not dims else "warning"
     judged = (evidence, Judgement(severity, min(MOST, 1 - float(row["p_adjusted"])), yearly))
     return build(question, Subject("nrr_decline", Place(CHAPTER, "retention over time"), dims), what, facts, judged)
+
+
+@detector("implausible_retention", CHAPTER, facts=("rate", "latest", "accounts", "share"))
+def implausible_retention(question: Question) -> Answer:
+    """Net revenue retention so high that the data, not the customers, must explain it."""
+    from revops_analysis.metrics.retention.ledger import missing_reason, require_revenue
+    from revops_analysis.metrics.retention.quality import nrr_plausibility
+
+    missing = missing_reason(question.snapshot)
+    if missing:
+        return NotAssessed(missing)
+    months = require_revenue(question.snapshot).months_in(question.period)
+    judged = nrr_plausibility(question.snapshot, months[-1]) if months else None
+    if judged is None or judged.nrr is None:
+        return NotAssessed("no twelve months of recurring revenue end in the period")
+    if judged.is_plausible:
+        return []
+    facts = {
+        "rate": share(judged.nrr),
+        "latest": "not known" if judged.nrr_of_latest is None else share(judged.nrr_of_latest),
+        "accounts": judged.accounts,
+        "share": "unknown" if judged.piled_up is None else share(judged.piled_up),
+    }
+    evidence = Evidence(judged.accounts, judged.nrr, "rate")
+    place = Place(CHAPTER, "definitions and data")
+    return [
+        build(
+            question,
+            Subject("implausible_retention", place),
+            judged.why,
+            facts,
+            (evidence, Judgement("critical", MOST, None)),
+        )
+    ]
+
+
+@detector("worsening_cohort", CHAPTER, facts=("cohort", "since", "age", "rate", "rate_before", "amount"))
+def worsening_cohort(question: Question) -> Answer:
+    """Quarterly cohorts that keep less of their revenue than all earlier ones did at the same age."""
+    from revops_analysis.metrics.retention.worsening import worsening_cohorts
+
+    found = worsening_cohorts(question.snapshot, "grr")
+    if found.reason or not found.tested:
+        return NotAssessed(found.reason or "no cohort and its forerunners have enough accounts of the same age")
+    return [_worse(question, row) for row in found.worse.to_dict("records")]
+
+
+def _worse(question: Question, row: dict[Any, Any]) -> Finding:
+    yearly = float(row["monthly"]) * 12
+    facts = {
+        "cohort": row["cohort"],
+        "since": row["since"],
+        "age": f"{row['age_months']} months",
+        "rate": share(row["value"]),
+        "rate_before": share(row["before"]),
+        "amount": money(yearly, question.currency),
+    }
+    what = (
+        f"Cohort {row['cohort']} keeps {facts['rate']} of its first revenue after {facts['age']}, earlier cohorts kept "
+        f"{facts['rate_before']} at that age; below them since {row['since']}, which is {facts['amount']} a year."
+    )
+    evidence = Evidence(int(row["n"]), row["difference"], "rate", row["low"], row["high"], float(row["p_adjusted"]))
+    judged = (evidence, Judgement("warning", min(MOST, 1 - float(row["p_adjusted"])), yearly))
+    subject = Subject("worsening_cohort", Place(CHAPTER, "cohorts that worsen"), (("cohort", row["cohort"]),))
+    return build(question, subject, what, facts, judged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +11,13 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoS
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from revops_analysis.metrics.retention import CohortTriangle, PeriodMovements, RetentionRates
+from revops_analysis.metrics.retention import (
+    CohortTriangle,
+    PeriodMovements,
+    RetentionCurves,
+    RetentionDrivers,
+    RetentionRates,
+)
 from revops_analysis.plots.style import (
     BLUE,
     GAIN,
@@ -17,17 +25,20 @@ from revops_analysis.plots.style import (
     INK,
     LOSS,
     ORANGE,
+    PALETTE,
     TOTAL,
     VERMILION,
     Money,
     empty,
     figure,
+    legend_below,
     money_axis,
     new_figure,
     only_grid,
     percent,
     percent_axis,
     short_number,
+    shown,
     titled,
 )
 
@@ -77,7 +88,9 @@ def plot_mrr_movements(movements: PeriodMovements) -> Figure:
     axes.invert_yaxis()
     span = max(ends.max(), starts.max()) - low or 1.0
     axes.set_xlim(low, low + span * 1.22)
-    money_axis(axes, "x", movements.currency, "Monthly recurring revenue; axis does not start at 0")
+    name = "Annual" if movements.annual else "Monthly"
+    start = "; axis does not start at 0" if low > 0 else ""
+    money_axis(axes, "x", movements.currency, f"{name} recurring revenue{start}")
     only_grid(axes, "x")
     titled(made, movements_title(movements))
     return made
@@ -92,13 +105,15 @@ def movements_title(movements: PeriodMovements) -> str:
     moved = by_line.drop(["opening", "closing"], errors="ignore")
     money = Money(movements.currency)
     change = closing - opening
+    name = "ARR" if movements.annual else "Recurring revenue"
+    when = f"from {' to '.join(movements.months)}" if ".." in movements.period else f"in {movements.period}"
     share = f" ({percent(abs(change) / opening, 1)})" if opening > 0 else ""
     word = "grew" if change > 0 else "shrank"
     gained, lost = money.short(float(moved[moved > 0].sum())), money.short(float(-moved[moved < 0].sum()))
     if round(change, 2) == 0:
-        return f"Recurring revenue stood still in {movements.period}: {gained} gained, {lost} lost"
+        return f"{name} stood still {when}: {gained} gained, {lost} lost"
     by = money.short(abs(change))
-    return f"Recurring revenue {word} by {by}{share} in {movements.period}: {gained} gained, {lost} lost"
+    return f"{name} {word} by {by}{share} {when}: {gained} gained, {lost} lost"
 
 
 def _waterfall_floor(starts: np.ndarray, ends: np.ndarray, names: list[str]) -> float:
@@ -183,15 +198,16 @@ def plot_cohort_triangle(triangle: CohortTriangle, measure: str = "nrr") -> Figu
     if triangle.reason:
         return empty(triangle.reason)
     grid = triangle.grid(measure)
-    rows, columns = grid.shape
+    rows = len(grid)
     made, axes = new_figure(height=0.26 * rows + 1.9)
     colours, norm = _scale(grid, measure)
     axes.pcolormesh(np.ma.masked_invalid(grid.to_numpy()), cmap=colours, norm=norm, edgecolors="white", linewidth=0.6)
     _write_cells(axes, grid, colours, norm)
     axes.set_yticks(np.arange(rows) + 0.5, list(grid.index))
-    step = -(-columns // 9)
-    ages = [str(age) for age in grid.columns]
-    axes.set_xticks(np.arange(0, columns, step) + 0.5, ages[::step])
+    ages = [int(age) for age in grid.columns]
+    every = next((step for step in (1, 3, 6, 12, 24) if sum(age % step == 0 for age in ages) <= 9), 60)
+    places = [place for place, age in enumerate(ages) if age % every == 0]
+    axes.set_xticks([place + 0.5 for place in places], [str(ages[place]) for place in places])
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -199,6 +215,8 @@ def plot_cohort_triangle(triangle: CohortTriangle, measure: str = "nrr") -> Figu
     axes.set_ylabel(f"Cohort by {triangle.grain} of first revenue")
     scale = made.colorbar(axes.collections[0], ax=axes, orientation="horizontal", shrink=0.5, aspect=30, pad=0.02)
     scale.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    scale.locator = MaxNLocator(nbins=4)
+    scale.update_ticks()
     scale.outline.set_visible(False)
     titled(made, triangle_title(triangle, measure))
     return made
@@ -246,3 +264,120 @@ def _write_cells(axes: Axes, grid: pd.DataFrame, colours: Colormap, norm: Normal
         colour = "white" if is_dark else INK
         cell = axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9, color=colour)
         cell.set_in_layout(False)  # it lies within the axes: measuring hundreds of them again would change nothing
+
+
+_CURVES = 4
+"""More curves than these cannot be told apart; the groups with the most accounts are drawn."""
+
+
+@figure
+def plot_retention_curves(curves: RetentionCurves, measure: str = "nrr") -> Figure:
+    """Draw one measure by age, a line a group, with the number of accounts at risk below; needs one dimension.
+
+    The four groups with the most accounts are drawn; the others are in the table.
+    """
+    drawn = _drawn(curves, measure)
+    if curves.reason or not drawn:
+        return empty(curves.reason or "No group has enough accounts for a curve.")
+    made, axes = new_figure(height=4.0 + 0.25 * len(drawn))
+    ages = sorted({int(age) for _, rows in drawn for age in rows["age_months"]})
+    for (_, rows), colour in zip(drawn, PALETTE, strict=False):
+        months = rows["age_months"].to_numpy(dtype=float)
+        low, high = rows["low"].astype(float), rows["high"].astype(float)
+        axes.fill_between(months, low, high, color=colour, alpha=0.15, lw=0)
+        axes.plot(months, rows["value"].astype(float), color=colour, lw=2, marker="o", ms=3)
+    axes.axhline(1.0, color=GREY, lw=1, zorder=1)
+    shown_ages = [age for age in ages if age % 6 == 0] or ages
+    axes.set_xticks(shown_ages, [str(age) for age in shown_ages])
+    axes.set_xlabel("Months since the first month with revenue")
+    percent_axis(axes, "y", f"{MEASURE_WORDS[measure].capitalize()}")
+    only_grid(axes, "y")
+    _at_risk(axes, drawn, shown_ages)
+    titled(made, curves_title(curves, measure))
+    return made
+
+
+def _drawn(curves: RetentionCurves, measure: str) -> list[tuple[str, pd.DataFrame]]:
+    """The groups to draw with their rows, the one with the most accounts first."""
+    rows = curves.frame[curves.frame["measure"] == measure]
+    groups = [(shown(label), part) for label, part in rows.groupby(curves.by[0], dropna=False, sort=True)]
+    groups.sort(key=lambda group: -int(group[1]["at_risk"].max()))
+    return [group for group in groups if len(group[1]) > 1][:_CURVES]
+
+
+def _at_risk(axes: Axes, drawn: list[tuple[str, pd.DataFrame]], ages: list[int]) -> None:
+    """Write how many accounts each curve rests on below the axis, in its colour and with its name."""
+    box: dict[str, Any] = {
+        "xycoords": ("data", "axes fraction"),
+        "textcoords": "offset points",
+        "va": "center",
+        "fontsize": 9,
+    }
+    axes.annotate("Accounts at risk", (0, 0), xytext=(-4, -50), ha="left", color=INK, **box)
+    for place, ((name, rows), colour) in enumerate(zip(drawn, PALETTE, strict=False)):
+        counts = rows.set_index("age_months")["at_risk"]
+        height = -66 - 28 * place
+        axes.annotate(name, (0, 0), xytext=(-4, height), ha="left", color=colour, weight="bold", **box)
+        for age in ages:
+            text = f"{int(counts[age]):,}" if age in counts.index else "–"
+            axes.annotate(text, (age, 0), xytext=(0, height - 13), ha="center", color=INK, **box)
+
+
+def curves_title(curves: RetentionCurves, measure: str = "nrr") -> str:
+    """The finding in a sentence: the best and the worst group at the oldest age that all drawn ones have."""
+    drawn = [] if curves.reason else _drawn(curves, measure)
+    if not drawn:
+        return "Retention by age cannot be shown"
+    shared = set.intersection(*[set(rows["age_months"]) for _, rows in drawn])
+    age = max((int(age) for age in shared if age % 12 == 0), default=max(int(age) for age in shared))
+    values = {name: float(rows.loc[rows["age_months"] == age, "value"].iloc[0]) for name, rows in drawn}
+    best, worst = max(values, key=lambda name: values[name]), min(values, key=lambda name: values[name])
+    if best == worst:
+        return f"After {age} months {best} has {percent(values[best])} {MEASURE_WORDS[measure]}"
+    span = f"{percent(values[worst])} ({worst}) to {percent(values[best])} ({best})"
+    return f"After {age} months {MEASURE_WORDS[measure]} runs from {span}"
+
+
+@figure
+def plot_retention_drivers(drivers: RetentionDrivers) -> Figure:
+    """Draw what each group did to the change of NRR: by its rate, and by its share of the base."""
+    if drivers.reason:
+        return empty(drivers.reason)
+    frame = drivers.frame.iloc[:12]
+    made, axes = new_figure(height=0.62 * len(frame) + 1.9)
+    rows = np.arange(len(frame))
+    for name, colour, offset in (("rate_effect", BLUE, -0.19), ("mix_effect", ORANGE, 0.19)):
+        points = frame[name].to_numpy(dtype=float) * 100
+        axes.barh(rows + offset, points, height=0.34, color=colour)
+        for row, point in zip(rows, points, strict=True):
+            side = -1 if point < 0 else 1
+            text = f"{round(point, 2) + 0.0:+.2f}".replace("-", "−")
+            place: dict[str, Any] = {"xytext": (4 * side, 0), "textcoords": "offset points", "fontsize": 9}
+            axes.annotate(text, (point, row + offset), va="center", ha="left" if side > 0 else "right", **place)
+    axes.axvline(0, color=GREY, lw=1)
+    axes.set_yticks(rows, [shown(label) for label in frame[drivers.by]])
+    axes.invert_yaxis()
+    axes.margins(x=0.22)
+    axes.set_xlabel("Effect on NRR, percentage points")
+    only_grid(axes, "x")
+    legend_below(made, {"retained more or less": BLUE, "more or less of the base": ORANGE}, columns=2)
+    titled(made, drivers_title(drivers))
+    return made
+
+
+def drivers_title(drivers: RetentionDrivers) -> str:
+    """The finding in a sentence: the change, how much of it is mix, and the group that did most."""
+    if drivers.reason or drivers.before is None or drivers.after is None:
+        return "What changed NRR cannot be shown"
+    change = (drivers.after - drivers.before) * 100
+    mix = float(drivers.frame["mix_effect"].sum()) * 100
+    top = drivers.frame.iloc[0]
+    word = "rose" if change > 0 else "fell"
+    return (
+        (
+            f"NRR {word} by {abs(change):.1f} points to {percent(drivers.after, 1)} in {drivers.month}, "
+            f"{mix:+.1f} of them mix; most by {shown(top[drivers.by])} ({float(top['effect']) * 100:+.1f})"
+        )
+        .replace("-", "−")
+        .replace(f"{drivers.month[:4]}−", f"{drivers.month[:4]}-")
+    )

@@ -222,12 +222,30 @@ class Snapshot:
         """
         today = ibis.literal(self.as_of)
         on = today if day is None else ibis.coalesce(table[day], today)
-        rated = self._exchange.with_rate(table.mutate(converted_on=on), "rate", currency, _.converted_on)
-        wants = ibis.or_(*[rated[column].notnull() for column in columns])
-        lacking = rated.filter(wants & rated.rate.isnull())
-        refuse_missing_rate(lacking.select(currency=lacking[currency], day=lacking.converted_on), "the table converted")
+        dated = table.mutate(converted_on=on)
+        asked = dated.filter(ibis.or_(*[dated[column].notnull() for column in columns]))
+        if not self._refuse_unknown(asked, currency):
+            return table
+        rated = self._exchange.with_rate(dated, "rate", currency, _.converted_on)
         amounts = {column: converted(rated[column], rated.rate, str(table[column].type())) for column in columns}
         return rated.mutate(**amounts).drop("rate", "converted_on")
+
+    def _refuse_unknown(self, asked: ibis.Table, currency: str) -> bool:
+        """Refuse amounts without a rate; return whether any amount needs one.
+
+        Rates are looked up once a currency and day, because rows are many and those are few.
+        """
+        foreign = asked.filter((asked[currency] != self.definitions.reporting_currency).fill_null(False))
+        pairs = foreign.group_by([currency, "converted_on"]).aggregate(number=_.count()).to_pyarrow()
+        if pairs.num_rows == 0:
+            return False
+        rated = self._exchange.with_rate(ibis.memtable(pairs), "rate", currency, _.converted_on)
+        lacking = rated.filter(rated.rate.isnull()).to_pyarrow().num_rows > 0
+        if lacking:
+            every = self._exchange.with_rate(foreign, "rate", currency, _.converted_on)
+            every = every.filter(every.rate.isnull())
+            refuse_missing_rate(every.select(currency=every[currency], day=every.converted_on), "the table converted")
+        return True
 
     def keep(self, question: str, make: Callable[[], ibis.Table]) -> ibis.Table:
         """Compute what `make` returns once into a temporary table of the engine, and return that table.
@@ -237,6 +255,10 @@ class Snapshot:
         """
         key = f"{self.as_of.isoformat()}|{self.definitions.hash}|{question}"
         return self._store.keep(f"answer_{hashlib.sha256(key.encode()).hexdigest()[:16]}", make)
+
+    def under(self, definitions: Definitions) -> Snapshot:
+        """Return the snapshot of the same day over the same data under other definitions."""
+        return self if definitions == self.definitions else Snapshot(self._store, definitions, self.as_of)
 
     def once(self, question: Hashable, find: Callable[[], _Found]) -> _Found:
         """Return what `find` returns, found on the first call for `question` and remembered with this snapshot.

@@ -16,7 +16,15 @@ from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.metrics.retention import mrr_movements
 from revops_analysis.metrics.retention.ledger import month_end, month_number
 
-CUTS: list[tuple[str, ...]] = [(), ("product",), ("account_id",), ("segment", "cohort"), ("segment", "product")]
+CUTS: list[tuple[str, ...]] = [
+    (),
+    ("product",),
+    ("account_id",),
+    ("segment", "cohort"),
+    ("segment", "product"),
+    ("size_band",),
+    ("product", "size_band"),
+]
 RATES = [
     {"currency": "EUR", "day": f"{year}-{month:02d}-01", "rate_to_reporting": 1 + ((month * 7 + year) % 11) / 37}
     for year in (2024, 2025)
@@ -106,6 +114,24 @@ def test_a_product_switch_is_a_transfer_and_only_the_rest_moves_the_account() ->
     }
 
 
+def test_a_customer_that_outgrows_its_size_band_is_a_transfer_after_its_expansion() -> None:
+    history = [
+        term("a", "2025-01-01", "2025-02-28", 400),
+        term("a", "2025-03-01", "2025-04-30", 700),
+        term("b", "2025-02-01", None, 600),
+    ]
+    frame = mrr_movements(company(history, "2025-05-31"), by=["size_band"]).frame
+    rows = frame[~frame["line"].isin(["opening", "closing"])]
+    assert sorted(rows[["month", "size_band", "line", "cents"]].itertuples(index=False, name=None)) == [
+        ("2025-01", "under 500", "brought_forward", 40000),
+        ("2025-02", "500 to under 2,000", "new", 60000),
+        ("2025-03", "500 to under 2,000", "transfer_in", 70000),
+        ("2025-03", "under 500", "expansion", 30000),
+        ("2025-03", "under 500", "transfer_out", -70000),
+        ("2025-05", "500 to under 2,000", "churn", -70000),
+    ]
+
+
 def test_an_added_product_is_expansion_and_a_dropped_one_contraction() -> None:
     history = [
         term("a", "2025-01-01", None, 100, "Core"),
@@ -160,7 +186,7 @@ def test_the_opening_base_is_neither_new_nor_a_cohort_from_birth() -> None:
     ]
 
 
-@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.generate), derandomize=True)
+@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), derandomize=True)
 @given(st.lists(terms, min_size=4, max_size=16), st.sampled_from(["constant", "monthly"]), st.sampled_from([0, 45]))
 def test_generated_histories_add_up_to_the_cent_for_every_cut(
     history: list[dict[str, Any]], mrr_rates: str, grace: int
@@ -186,7 +212,7 @@ def test_generated_histories_add_up_to_the_cent_for_every_cut(
         frame = mrr_movements(snapshot, by=by).frame
         check_identities(frame, list(by))
         totals = frame.groupby(["month", "line"])["cents"].sum()
-        assert_totals_agree(totals, whole, has_transfers="product" in by)
+        assert_totals_agree(totals, whole, has_transfers=bool({"product", "size_band"} & set(by)))
 
 
 def is_seen(row: dict[str, Any]) -> bool:

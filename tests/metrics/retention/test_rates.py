@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from metrics.retention.companies import company, term
-from revops_analysis.metrics.retention import retention_rates
+from revops_analysis.metrics.retention import RateOptions, retention_rates
 from revops_analysis.metrics.retention.ledger import month_number
 from revops_analysis.metrics.retention.rates import rates_of
 
@@ -111,3 +111,39 @@ def test_very_many_accounts_are_drawn_in_groups_and_keep_value_and_spread() -> N
     assert (nrr["high"] - nrr["low"]) / (2 * 1.96) == pytest.approx(error, rel=0.12)
     shuffled = rng.permutation(6_000)
     assert rates_of(base[shuffled], now[shuffled], "none")[0] == nrr
+
+
+def test_any_window_and_accounts_alike() -> None:
+    snapshot = company(HISTORY, "2025-01-31")
+    half = measures(snapshot, options=RateOptions(window=6))
+    assert half.loc["nrr", "value"] == pytest.approx((150 + 60 + 0 + 50 + 500) / (150 + 60 + 50 + 50 + 500))
+    alike = measures(snapshot, options=RateOptions(weight="account"))
+    assert alike.loc["nrr", "value"] == pytest.approx((1.5 + 0.6 + 0 + 1) / 4)
+    assert alike.loc["grr", "value"] == pytest.approx((1 + 0.6 + 0 + 1) / 4)
+    too_long = retention_rates(snapshot, options=RateOptions(window=24))
+    assert "24 months apart" in str(too_long.reason)
+
+
+def test_movements_over_opening_counts_customers_won_within_the_year_too() -> None:
+    rates = measures(company(HISTORY, "2025-01-31", nrr_basis="movements"))
+    assert rates.loc["nrr", "value"] == pytest.approx((300 + 50 - 40 - 50 - 50 + 50) / 300)
+    assert rates.loc["grr", "value"] == pytest.approx((300 - 40 - 50 - 50) / 300)
+    assert rates.loc["logo", "value"] == pytest.approx(3 / 4)
+    assert set(rates["n"]) == {4}
+
+
+def test_a_size_band_is_that_of_the_beginning() -> None:
+    limits = {"mrr_bands": [60, 200]}
+    frame = retention_rates(company(HISTORY, "2025-01-31", **limits), [JANUARY], by=["size_band"]).frame
+    nrr = frame[frame["measure"] == "nrr"].set_index("size_band")[["value", "n"]]
+    assert nrr.loc["under 60"].to_list() == [pytest.approx(50 / 100), 2]
+    assert nrr.loc["60 to under 200"].to_list() == [pytest.approx(210 / 200), 2]
+
+
+def test_now_stands_beside_the_year_before() -> None:
+    both = retention_rates(company(HISTORY, "2026-01-31"), by=[]).year_on_year().set_index("measure")
+    assert set(both["month"]) == {"2026-01"}
+    assert both.loc["nrr", "year_before"] == pytest.approx(260 / 300)
+    assert both.loc["nrr", "change"] == pytest.approx(1.0 - 260 / 300)
+    first = retention_rates(company(HISTORY, "2025-01-31"), [JANUARY - 12, JANUARY]).year_on_year()
+    assert first["reason"].str.contains("known from 2024-01").all()

@@ -170,7 +170,7 @@ def test_a_ledger_without_terms_is_forecast_from_its_changes() -> None:
         ([], "no subscriptions"),
         ([term("a", "2023-01-01", None, 0)], "no recurring revenue"),
         ([term("a", "2023-11-01", None, 10)], "are needed"),
-        ([term("a", "2022-06-01", None, 10)], "needs 2 past changes"),
+        ([term("a", "2022-12-01", None, 10)], "needs 2 past changes"),
     ],
     ids=["nothing", "free plan", "two months", "single customer"],
 )

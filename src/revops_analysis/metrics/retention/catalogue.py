@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from revops_analysis.metrics.deals import ratio_by
 from revops_analysis.metrics.registry import Metric, MetricRequest, Unit, nothing, only, register
+from revops_analysis.metrics.retention.cells import balances, cells_of
 from revops_analysis.metrics.retention.cohorts import FROZEN, cohort_triangle
-from revops_analysis.metrics.retention.customers import DIMENSIONS
+from revops_analysis.metrics.retention.customers import DIMENSIONS, moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
     SOURCES,
     RecurringRevenue,
@@ -18,8 +20,9 @@ from revops_analysis.metrics.retention.ledger import (
     month_label,
     require_revenue,
 )
-from revops_analysis.metrics.retention.movements import GAINS, LOSSES, account_lines, mrr_movements
+from revops_analysis.metrics.retention.movements import GAINS, LOSSES, month_lines, mrr_movements
 from revops_analysis.metrics.retention.rates import Measure, retention_rates
+from revops_analysis.metrics.retention.rounding import MICRO
 from revops_analysis.metrics.retention.summary import ORDER, no_month, period_movements
 
 FAMILY = "Retention"
@@ -63,13 +66,15 @@ def _arr(request: MetricRequest, _revenue: RecurringRevenue, months: range) -> p
     return balance.assign(value=balance["annual_cents"].astype("float64") / 100)[[*request.by, "value", "n"]]
 
 
-def _customers(request: MetricRequest, _revenue: RecurringRevenue, months: range) -> pd.DataFrame:
-    lines = account_lines(request.snapshot, request.by, request.where)
-    paying = lines.filter((lines.month == months[-1]) & (lines.closing > 0))
-    number = paying.account_id.nunique()
-    frame = (
-        paying.group_by(list(request.by)).aggregate(n=number) if request.by else paying.aggregate(n=number)
-    ).to_pandas()
+def _customers(request: MetricRequest, revenue: RecurringRevenue, months: range) -> pd.DataFrame:
+    rows = balances(request.snapshot, revenue, moving_dimensions(request.by, request.where))
+    cells = cells_of(request.snapshot, revenue, rows, request.by, request.where)
+    paying = cells.kept[rows.closing[months[-1] - revenue.first][cells.kept] > 0]
+    code = cells.code[np.isin(cells.kept, paying)]
+    found = pd.DataFrame({"cell": code, "account": rows.owner[cells.kept[np.isin(cells.kept, paying)]]})
+    number = found.groupby("cell")["account"].nunique()
+    frame = cells.labels.assign(n=number.reindex(range(len(cells.labels)), fill_value=0).to_numpy())
+    frame = frame[frame["n"] > 0] if request.by else frame
     return frame.assign(value=frame["n"])
 
 
@@ -78,17 +83,19 @@ def _rate(measure: Measure, request: MetricRequest, _revenue: RecurringRevenue, 
     return frame[frame["measure"] == measure][[*request.by, "value", "low", "high", "n", "reason"]]
 
 
-def _quick_ratio(request: MetricRequest, _revenue: RecurringRevenue, months: range) -> pd.DataFrame:
-    lines = account_lines(request.snapshot, request.by, request.where)
-    inside = lines.filter(lines.month.between(months[0], months[-1]))
-    sides = {
-        "gained": sum((inside[line].sum() for line in GAINS[1:]), inside[GAINS[0]].sum()),
-        "lost": -sum((inside[line].sum() for line in LOSSES[1:]), inside[LOSSES[0]].sum()),
-    }
-    keys = list(dict.fromkeys(["account_id", *request.by]))
-    accounts = inside.group_by(keys).aggregate(**sides).order_by(keys).to_pandas()
+def _quick_ratio(request: MetricRequest, revenue: RecurringRevenue, months: range) -> pd.DataFrame:
+    rows = balances(request.snapshot, revenue, moving_dimensions(request.by, request.where))
+    cells = cells_of(request.snapshot, revenue, rows, request.by, request.where)
+    gained, lost = np.zeros(len(rows.owner), dtype=np.int64), np.zeros(len(rows.owner), dtype=np.int64)
+    for month in month_lines(revenue, rows, months):
+        gained += sum(month.lines[name] for name in GAINS)
+        lost -= sum(month.lines[name] for name in LOSSES)
+    shown = cells.labels.iloc[cells.code].reset_index(drop=True)
+    sides = {"account": rows.owner[cells.kept], "gained": gained[cells.kept], "lost": lost[cells.kept]}
+    accounts = shown.assign(**sides).groupby([*request.by, "account"], dropna=False)[["gained", "lost"]].sum() / MICRO
+    accounts = accounts.reset_index()
     moved = accounts[(accounts["gained"] != 0) | (accounts["lost"] != 0)]
-    frame = ratio_by(moved.astype({"gained": "float64", "lost": "float64"}), request.by, "gained", "lost")
+    frame = ratio_by(moved, request.by, "gained", "lost")
     return frame.assign(reason=frame["reason"].replace("the denominator is zero", "no revenue was lost"))
 
 

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from ibis import _
 
-from revops_analysis.metrics.retention.customers import ACCOUNT_COLUMNS, CohortGrain, cohort_label, customers, cut
-from revops_analysis.metrics.retention.ledger import RecurringRevenue, missing_reason, month_end, require_revenue
-from revops_analysis.metrics.retention.rates import MEASURES, rates_of
+from revops_analysis.metrics.retention.cells import passing
+from revops_analysis.metrics.retention.customers import (
+    ACCOUNT_COLUMNS,
+    DEAL_COLUMNS,
+    CohortGrain,
+    account_attributes,
+    cohort_label,
+    customer_frame,
+)
+from revops_analysis.metrics.retention.ledger import (
+    Exact,
+    RecurringRevenue,
+    missing_reason,
+    month_end,
+    require_revenue,
+)
+from revops_analysis.metrics.retention.rates import MEASURES, ratio_rows
+from revops_analysis.metrics.retention.rounding import to_cents
 from revops_analysis.metrics.where import Where, check_names, parse_where
+from revops_analysis.statistics.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 AGE_STEP = {"month": 1, "quarter": 3, "year": 12}
-FROZEN = (*ACCOUNT_COLUMNS, "first_product")
+FROZEN = (*ACCOUNT_COLUMNS, "first_product", *DEAL_COLUMNS)
 """What cohorts can be cut by: attributes as at entry."""
 _Entries = dict[str, tuple[int, int]]
 """First and last month of entry of each cohort."""
@@ -32,8 +48,9 @@ class CohortTriangle:
 
     `frame`, a row a cohort, age and measure: cohort, entered_from and entered_to (last days of the first and last
     month of entry), the cut's columns, age_months, measure (nrr, grr, logo), value, low, high, n (accounts), base_mrr
-    (their first month's revenue, reporting currency), matures_on (last day of the month from which on the cell is
-    complete) and reason. An immature cell has no value. The result's `reason`: why the frame is empty.
+    (their first month's revenue, reporting currency), mrr and accounts (what is there at the age), matures_on (last day
+    of the month from which on the cell is complete) and reason. An immature cell has no value. The result's `reason`:
+    why the frame is empty.
     """
 
     frame: pd.DataFrame
@@ -77,75 +94,121 @@ def cohort_triangle(
     Without recurring revenue the result is empty, with the reason.
     """
     condition = parse_where(where)
-    check_names([*by, *condition.columns], FROZEN, "attribute of a cohort", "cohort_triangle")
-    named = [f"accounts.{name}" for name in ACCOUNT_COLUMNS if name in {*by, *condition.columns}]
-    snapshot.require_dated(named, "a cohort's attribute")
+    checked_attributes(snapshot, by, condition, "cohort_triangle")
     missing = missing_reason(snapshot)
     if missing:
         return CohortTriangle(pd.DataFrame(columns=_columns(by)), tuple(by), grain, missing)
     revenue = require_revenue(snapshot)
-    members = _members(snapshot, revenue, grain, by, condition)
-    step = AGE_STEP[grain]
-    ages = list(range(0, revenue.last - revenue.first + 1, step))
-    history = _at_ages(revenue, members, ages)
-    entries = _entry_months(snapshot, revenue, grain)
-    frame = _triangle(members.to_pandas(), history.to_pandas(), ages, list(by), (entries, revenue.last))
+    members = cohort_members(snapshot, revenue, grain, by, condition)
+    ages = list(range(0, revenue.last - revenue.first + 1, AGE_STEP[grain]))
+    entries = entry_months(snapshot, revenue, grain)
+    frame = _triangle(members, ages, list(by), (entries, revenue.last))
     for place, name in enumerate(("entered_from", "entered_to")):
         frame.insert(1 + place, name, [month_end(entries[cohort][place]) for cohort in frame["cohort"]])
     return CohortTriangle(frame[_columns(by)], tuple(by), grain)
 
 
+def checked_attributes(snapshot: Snapshot, by: Sequence[str], where: Where, what: str) -> None:
+    """Refuse what a cohort cannot be cut by, and columns whose past is not known, unless they are allowed."""
+    check_names([*by, *where.columns], FROZEN, "attribute of a cohort", what)
+    snapshot.require_dated(_sources(snapshot, {*by, *where.columns}), "a cohort's attribute")
+
+
+def _sources(snapshot: Snapshot, names: set[str]) -> list[str]:
+    """Columns of the canonical tables that the named attributes come from."""
+    from_deal = {"channel": "source", "first_segment": "segment"}
+    if snapshot.definitions.cohort_attributes == "first_deal":
+        from_deal["segment"] = "segment"
+    of_account = [f"accounts.{name}" for name in ACCOUNT_COLUMNS if name in names - from_deal.keys()]
+    return [*of_account, *(column for name, column in from_deal.items() if name in names)]
+
+
 def _columns(by: Sequence[str]) -> list[str]:
     entry, cell = ["cohort", "entered_from", "entered_to"], ["age_months", "matures_on", "measure"]
-    return [*entry, *by, *cell, "value", "low", "high", "reason", "n", "base_mrr"]
+    return [*entry, *by, *cell, "value", "low", "high", "reason", "n", "base_mrr", "mrr", "accounts"]
 
 
-def _members(
+@dataclass(frozen=True, eq=False)
+class CohortMembers:
+    """Customers by cohort: their labels (cohort and cut), their start (row of `closing`), and revenue by month."""
+
+    labels: pd.DataFrame
+    start: npt.NDArray[np.int64]
+    closing: Exact
+
+    def at_age(self, rows: npt.NDArray[np.int64], age: int) -> Exact:
+        """Revenue of some members at an age in months; each must have reached it."""
+        return self.closing[self.start[rows] + age, rows]
+
+
+def cohort_members(
     snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain, by: Sequence[str], where: Where
-) -> ir.Table:
-    """Customers of each cohort with their start: the first month, or the first observed one, and its revenue."""
-    who = cut(snapshot, revenue, customers(snapshot, revenue, grain), by, where)
-    starts = who.mutate(start=ibis.greatest(who.first_month, revenue.first))
-    totals = revenue.table.group_by(["account_id", "month"]).aggregate(mrr=_.mrr.sum()).filter(_.mrr > 0)
-    joined = starts.join(totals, [starts.account_id == totals.account_id, starts.start == totals.month])
-    return joined.select("account_id", "start", "cohort", *by, base=joined.mrr.cast("float64"))
+) -> CohortMembers:
+    """Customers of each cohort with revenue in their first month, or in the first observed one."""
+    names = list(dict.fromkeys([*by, *where.columns]))
+    attributes = account_attributes(snapshot, revenue, _with_source(snapshot, names))
+    if snapshot.definitions.cohort_attributes == "first_deal" and "segment" in names:
+        attributes["segment"] = attributes["first_segment"].where(attributes["first_segment"].notna(), None)
+    who = customer_frame(snapshot, revenue, grain)
+    labels = pd.concat([who[["cohort"]], attributes[names]], axis=1)
+    start = np.maximum(who["first_month"].to_numpy() - revenue.first, 0)
+    closing = revenue.by_account(revenue.mrr)[revenue.first - revenue.earliest :]
+    began = closing[start, np.arange(len(start))] > 0
+    some = np.flatnonzero(began & passing(snapshot, attributes[names], where))
+    some = some[np.argsort(start[some], kind="stable")]
+    return CohortMembers(labels.iloc[some].reset_index(drop=True), start[some], closing[:, some])
 
 
-def _at_ages(revenue: RecurringRevenue, members: ir.Table, ages: list[int]) -> ir.Table:
-    """Revenue of each member at each age at which it has any."""
-    totals = revenue.table.group_by(["account_id", "month"]).aggregate(mrr=_.mrr.sum()).filter(_.mrr > 0)
-    joined = members.select("account_id", "start").join(totals, "account_id")
-    aged = joined.mutate(age_months=joined.month - joined.start)
-    return aged.filter(aged.age_months.isin(ages)).select("account_id", "age_months", now=aged.mrr.cast("float64"))
+def _with_source(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
+    """The columns that the named attributes are made of."""
+    if snapshot.definitions.cohort_attributes == "first_deal" and "segment" in names:
+        return [*names, "first_segment"]
+    return list(names)
 
 
-def _triangle(
-    members: pd.DataFrame, history: pd.DataFrame, ages: list[int], by: list[str], known: tuple[_Entries, int]
-) -> pd.DataFrame:
+def _triangle(members: CohortMembers, ages: list[int], by: list[str], known: tuple[_Entries, int]) -> pd.DataFrame:
     entries, last = known
-    rows = []
-    wide = history.pivot(index="account_id", columns="age_months", values="now").reindex(columns=ages)
-    ordered = members.sort_values(["start", "account_id"])
-    for label, group in ordered.groupby(["cohort", *by], dropna=False, sort=False):
-        now = wide.reindex(group["account_id"]).fillna(0.0)
-        names = dict(zip(["cohort", *by], label, strict=True))
+    rows: list[dict[str, object]] = []
+    for label, group in members.labels.groupby(["cohort", *by], dropna=False, sort=False):
+        who = group.index.to_numpy()
+        cohort = str(label[0])
+        mature = [age for age in ages if entries[cohort][1] + age <= last]
+        measured = _mature(members, who, mature)
+        base = {"n": len(who), "base_mrr": int(to_cents(int(members.at_age(who, 0).sum()))) / 100}
         for age in ages:
-            complete = entries[str(label[0])][1] + age
-            shared = {**names, "age_months": age, "matures_on": month_end(complete)}
-            rows += [{**shared, **row} for row in _cell(group["base"], now[age], complete, complete <= last)]
+            day = month_end(entries[cohort][1] + age)
+            shared = {**dict(zip(["cohort", *by], label, strict=True)), "age_months": age, "matures_on": day, **base}
+            rows += [{**shared, **row} for row in measured.get(age, _immature(day))]
     return pd.DataFrame(rows)
 
 
-def _cell(base: pd.Series, now: pd.Series, complete: int, is_mature: bool) -> list[dict[str, object]]:
-    """The measures of one cohort at one age; empty until its youngest possible member has reached the age."""
-    if is_mature:
-        return rates_of(base, now, "no account")
-    empty = {"value": None, "low": None, "high": None, "n": len(base), "base_mrr": round(float(base.sum()), 2)}
-    reason = f"complete on {month_end(complete).isoformat()}"
-    return [{**empty, "measure": measure, "reason": reason} for measure in MEASURES]
+def _immature(day: dt.date) -> list[dict[str, object]]:
+    """The measures of a cell whose youngest possible member has not reached the age."""
+    empty = {"value": None, "low": None, "high": None, "mrr": None, "accounts": None}
+    return [{**empty, "measure": measure, "reason": f"complete on {day.isoformat()}"} for measure in MEASURES]
 
 
-def _entry_months(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> _Entries:
+def _mature(members: CohortMembers, who: npt.NDArray[np.int64], ages: list[int]) -> dict[int, list[dict[str, object]]]:
+    """The measures of one cohort at each age that all its members have reached, drawn together."""
+    if not ages:
+        return {}
+    base = members.at_age(who, 0)
+    now = np.column_stack([members.at_age(who, age) for age in ages])
+    kept = np.column_stack([now, np.minimum(now, base[:, None])]).astype(np.float64)
+    ratios = ratio_rows(["nrr"] * len(ages) + ["grr"] * len(ages), kept, base.astype(np.float64))
+    stayed = (now > 0).sum(axis=0)
+    low, high = wilson_interval(stayed, np.full(len(ages), len(who)))
+    found = {}
+    for place, age in enumerate(ages):
+        share = float(stayed[place]) / len(who)
+        logo = {"measure": "logo", "value": share, "low": float(low[place]), "high": float(high[place])}
+        amount = int(to_cents(int(now[:, place].sum()))) / 100
+        shared = {"reason": None, "mrr": amount, "accounts": int(stayed[place])}
+        found[age] = [{**row, **shared} for row in (ratios[place], ratios[place + len(ages)], logo)]
+    return found
+
+
+def entry_months(snapshot: Snapshot, revenue: RecurringRevenue, grain: CohortGrain) -> _Entries:
     """First and last month of entry of each cohort, by the calendar and not by who happened to enter."""
     months = range(revenue.first, revenue.last + AGE_STEP[grain] + 1)
     labels = pd.Series([cohort_label(snapshot, revenue, number, grain) for number in months], index=months)

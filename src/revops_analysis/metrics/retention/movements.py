@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from ibis import _
 
-from revops_analysis.metrics.retention.customers import customers, cut, moving_dimensions
+from revops_analysis.metrics.retention.cells import Balances, Cells, Split, balances, cells_of
+from revops_analysis.metrics.retention.customers import moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
-    MRR_TYPE,
+    Exact,
     RecurringRevenue,
     month_end,
     month_label,
@@ -42,7 +41,6 @@ observed month; nobody knows when it came."""
 
 GAINS, LOSSES = ("new", "expansion", "reactivation"), ("contraction", "churn")
 _TRANSFERS = (LINES.index("transfer_in"), LINES.index("transfer_out"))
-_ZERO = ibis.literal(0, MRR_TYPE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,135 +59,152 @@ class MrrMovements:
     last_month: str
 
 
-def mrr_movements(snapshot: Snapshot, by: Sequence[str] = (), where: str | Where | None = None) -> MrrMovements:
+@dataclass(frozen=True, eq=False)
+class MonthLines:
+    """One month of some rows: its number, each of `LINES` (millionths, a number a row), opening and closing."""
+
+    month: int
+    lines: dict[str, Exact]
+    opening: Exact
+    closing: Exact
+
+
+def mrr_movements(
+    snapshot: Snapshot, by: Sequence[str] = (), where: str | Where | None = None, *, annual: bool = False
+) -> MrrMovements:
     """Opening, every movement and closing of each month, by account and then summed over the cut.
 
     An account's month is one of new (its first revenue ever), reactivation (from 0, not the first), churn (to 0),
-    expansion or contraction (by the sign of its change). Cut by something that an account can change (product),
-    what one cell loses and another gains is a transfer; the greatest gains and losses are matched first, and only the
-    rest is the account's movement. Under monthly rates the opening is first revalued (`exchange_rate`).
+    expansion or contraction (by the sign of its change). Cut by something that an account can change (product,
+    size band), what one cell loses and another gains is a transfer; the greatest gains and losses are matched first,
+    and only the rest is the account's movement. Under monthly rates the opening is first revalued (`exchange_rate`).
 
-    In every cell opening + lines = closing, each closing is the next opening, and cells add up to the total, in cents.
+    `annual`: twelve times all amounts, rounded once. In every cell opening + lines = closing, each closing is the next
+    opening, and cells add up to the total, in cents.
     Raises DataRefusedError without recurring revenue.
     """
     condition = parse_where(where)
     revenue = require_revenue(snapshot)
-    cells = _lines(snapshot, revenue, moving_dimensions(by, condition))
-    shown = cut(snapshot, revenue, cells, by, condition)
-    keys = ["month", *by]
-    sums = {line: shown[line].sum() for line in LINES}
-    counts = {f"n_{line}": (shown[line] != 0).sum() for line in LINES}
-    balance = {"n_opening": (shown.opening > 0).sum(), "n_closing": (shown.closing > 0).sum()}
-    wide = shown.group_by(keys).aggregate(**sums, **counts, **balance).to_pandas()
-    frame = _published(wide, list(by), range(revenue.first, revenue.last + 1))
+    rows = balances(snapshot, revenue, moving_dimensions(by, condition))
+    cells = cells_of(snapshot, revenue, rows, by, condition)
+    frame = _published(revenue, rows, cells, 12 if annual else 1)
     return MrrMovements(frame, tuple(by), month_label(revenue.first), month_label(revenue.last))
 
 
-def account_lines(snapshot: Snapshot, by: Sequence[str] = (), where: Where | None = None) -> ir.Table:
-    """Movements before they are summed: a row an account (and product, where the cut asks) and month.
+def month_lines(revenue: RecurringRevenue, rows: Balances, months: Sequence[int] | None = None) -> Iterator[MonthLines]:
+    """The movements of every row, month by month; all observed months unless some (numbers) are named."""
+    first = revenue.first_rows + revenue.earliest
+    whole = rows if rows.split is None else rows.split.whole
+    for number in revenue.months if months is None else months:
+        month = _month_lines(whole, number, (revenue.first, first))
+        yield month if rows.split is None else _in_bands(rows, rows.split, month, number - revenue.first)
 
-    Columns: account_id, month (number), product if it moves, opening, closing, each of `LINES` (DECIMAL(18, 6)), and
-    the columns of the cut.
+
+def _month_lines(rows: Balances, number: int, since: tuple[int, npt.NDArray[np.int64]]) -> MonthLines:
+    observed, first = since
+    place = number - observed
+    opening, closing, carried = rows.opening(place), rows.closing[place], rows.carried[place]
+    change = closing - carried
+    moved_in, moved_out = _transfers(rows, change)
+    own = change - moved_in - moved_out
+    kind = _kinds(rows, (opening, closing, change), (number == observed, first == number))
+    lines = {name: np.where(kind == code, own, 0) for code, name in enumerate(LINES) if name in _OWN}
+    lines |= {"transfer_in": moved_in, "transfer_out": moved_out, "exchange_rate": carried - opening}
+    return MonthLines(number, lines, opening, closing)
+
+
+def _in_bands(rows: Balances, split: Split, month: MonthLines, place: int) -> MonthLines:
+    """Movements count in the band of the month's opening (of its closing, for who had nothing); then the account moves.
+
+    So every movement is the same whether or not bands are told apart, and what changes band is a transfer.
     """
-    revenue = require_revenue(snapshot)
-    condition = where or Where()
-    cells = _lines(snapshot, revenue, moving_dimensions(by, condition))
-    return cut(snapshot, revenue, cells, by, condition)
+    now = split.bands[place]
+    before = split.bands[place - 1] if place else np.full(len(now), -1)
+    counted = np.where(before >= 0, before, now)[rows.owner] == split.band
+    lines = {name: np.where(counted, line[split.row], 0) for name, line in month.lines.items()}
+    moves = ((before >= 0) & (now >= 0) & (before != now))[rows.owner]
+    passed = month.closing[split.row]
+    lines["transfer_in"] += np.where(moves & (now[rows.owner] == split.band), passed, 0)
+    lines["transfer_out"] -= np.where(moves & (before[rows.owner] == split.band), passed, 0)
+    return MonthLines(month.month, lines, rows.opening(place), rows.closing[place])
 
 
-def _lines(snapshot: Snapshot, revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
-    def make() -> ir.Table:
-        since = customers(snapshot, revenue).select("account_id", "first_month")
-        joined = _balances(revenue, moving).join(since, "account_id")
-        return _with_lines(_with_kind(joined, revenue.first, moving), moving)
-
-    return revenue.keep(snapshot.con, f"lines {moving}", make)
+_OWN = ("brought_forward", "new", "expansion", "reactivation", "contraction", "churn")
+"""Lines that an account as a whole has: one of them in a month."""
 
 
-def _balances(revenue: RecurringRevenue, moving: list[str]) -> ir.Table:
-    """Opening, opening at this month's rates, and closing of each cell and month in which it has one."""
-    seen = revenue.table.filter(revenue.table.month >= revenue.first)
-    keys = ["account_id", *moving]
-    now = seen.select(*keys, "month", opening=_ZERO, revalued=_ZERO, closing=seen.mrr)
-    before = seen.filter(seen.month < revenue.last).select(
-        *keys, month=_.month + 1, opening=_.mrr, revalued=_.mrr_at_next, closing=_ZERO
-    )
-    both = ibis.union(now, before)
-    sums = {name: both[name].sum().cast(MRR_TYPE) for name in ("opening", "revalued", "closing")}
-    return both.group_by([*keys, "month"]).aggregate(**sums)
+def _kinds(
+    rows: Balances, amounts: tuple[Exact, Exact, Exact], when: tuple[bool, npt.NDArray[np.bool_]]
+) -> npt.NDArray[np.int64]:
+    """Which of `_OWN` each row's account had in the month, as a position in `LINES`; −1 for none."""
+    is_observed_first, is_first = when
+    starts = rows.starts
+    opening, closing, change = (np.add.reduceat(amount, starts) if len(starts) else amount for amount in amounts)
+    was, remains = opening > 0, closing > 0
+    starting = ~was & remains
+    conditions = [
+        np.full(len(starts), is_observed_first),
+        starting & is_first[rows.owner[starts]],
+        starting,
+        was & ~remains,
+        change > 0,
+        change < 0,
+    ]
+    names = ("brought_forward", "new", "reactivation", "churn", "expansion", "contraction")
+    kind = np.select(conditions, [LINES.index(name) for name in names], default=-1)
+    sizes = np.diff(np.r_[starts, len(rows.owner)])
+    return np.repeat(kind, sizes)
 
 
-def _with_kind(table: ir.Table, first: int, moving: list[str]) -> ir.Table:
-    """Name the account's movement in the month; `change` is the cell's change at this month's rates.
-
-    Where an account has one cell (`moving` is empty), the cell is the account and nothing needs to be summed.
-    """
-    table = table.mutate(change=table.closing - table.revalued)
-    account = ibis.window(group_by=["account_id", "month"])
-    opening, closing, whole = (
-        table[name].sum().over(account) if moving else table[name] for name in ("opening", "closing", "change")
-    )
-    table = table.mutate(was=opening > 0, remains=closing > 0, whole=whole)
-    starts = ~table.was & table.remains
-    return table.mutate(
-        kind=ibis.cases(
-            (table.month == first, "brought_forward"),
-            (starts & (table.month == table.first_month), "new"),
-            (starts, "reactivation"),
-            (table.was & ~table.remains, "churn"),
-            (table.whole > 0, "expansion"),
-            (table.whole < 0, "contraction"),
-            else_="none",
-        )
-    )
+def _transfers(rows: Balances, change: Exact) -> tuple[Exact, Exact]:
+    """What each row gained from and lost to other rows of its account; the greatest are matched first."""
+    none = np.zeros(len(change), dtype=np.int64)
+    starts = rows.starts
+    if len(starts) == len(rows.owner):
+        return none, none
+    sides = [np.maximum(change, 0), np.maximum(-change, 0)]
+    totals = [np.add.reduceat(side, starts) for side in sides]
+    moved = np.repeat(np.minimum(*totals), np.diff(np.r_[starts, len(rows.owner)]))
+    some = np.flatnonzero(moved)
+    passed = [_matched(rows.owner[some], side[some], moved[some]) for side in sides]
+    moved_in, moved_out = none.copy(), none.copy()
+    moved_in[some], moved_out[some] = passed[0], -passed[1]
+    return moved_in, moved_out
 
 
-def _with_lines(table: ir.Table, moving: list[str]) -> ir.Table:
-    """Split each cell's change into transfers between the account's cells and the account's own movement."""
-    gain, loss = ibis.greatest(table.change, _ZERO), ibis.greatest(-table.change, _ZERO)
-    table = table.mutate(gain=gain, loss=loss)
-    table = _with_transfers(table, moving) if moving else table.mutate(transfer_in=_ZERO, transfer_out=_ZERO)
-    own = table.change - table.transfer_in - table.transfer_out
-    lines = {
-        name: ibis.ifelse(table.kind == name, own, _ZERO)
-        for name in LINES
-        if name not in ("transfer_in", "transfer_out", "exchange_rate")
-    }
-    done = table.mutate(**lines, exchange_rate=table.revalued - table.opening)
-    return done.drop("gain", "loss", "change", "revalued", "was", "remains", "whole", "kind", "first_month")
+def _matched(owner: npt.NDArray[np.int64], amounts: Exact, moved: Exact) -> Exact:
+    """Of each account's amounts, the greatest first, as much as `moved`; earlier rows go first between equals."""
+    if not len(owner):
+        return amounts
+    order = np.lexsort((np.arange(len(owner)), -amounts, owner))
+    ranked, account = amounts[order], owner[order]
+    begins = np.r_[True, account[1:] != account[:-1]]
+    before = ranked.cumsum() - ranked
+    earlier = before - np.repeat(before[begins], np.diff(np.r_[np.flatnonzero(begins), len(owner)]))
+    taken = np.empty_like(amounts)
+    taken[order] = np.clip(moved[order] - earlier, 0, ranked)
+    return taken
 
 
-def _with_transfers(table: ir.Table, moving: list[str]) -> ir.Table:
-    account = ibis.window(group_by=["account_id", "month"])
-    moved = ibis.least(table.gain.sum().over(account), table.loss.sum().over(account))
-    sides = {}
-    for side in ("gain", "loss"):
-        order = [table[side].desc(), *[table[name] for name in moving]]
-        so_far = ibis.window(group_by=["account_id", "month"], order_by=order, preceding=(None, 0), following=None)
-        earlier = table[side].sum().over(so_far) - table[side]
-        sides[side] = ibis.least(ibis.greatest(moved - earlier, _ZERO), table[side]).cast(MRR_TYPE)
-    return table.mutate(transfer_in=sides["gain"], transfer_out=-sides["loss"])
-
-
-def _published(wide: pd.DataFrame, by: list[str], months: range) -> pd.DataFrame:
-    """Exact sums in, cents out, a row a month, cell and line."""
-    cells = wide[by].drop_duplicates().sort_values(by, ignore_index=True) if by else pd.DataFrame(index=[0])
-    position = cells.reset_index(names="cell")
-    placed = wide.merge(position, on=by, how="left") if by else wide.assign(cell=0)
-    at = (placed["month"].to_numpy(dtype=np.int64) - months.start, placed["cell"].to_numpy(dtype=np.int64))
-    exact = np.zeros((len(months), len(cells), len(LINES)), dtype=np.int64)
-    counts = np.zeros((len(months), len(cells), len(LINES) + 2), dtype=np.int64)
-    for number, line in enumerate(LINES):
-        exact[(*at, number)] = _millionths(placed[line])
-    for number, name in enumerate(("opening", *LINES, "closing")):
-        counts[(*at, number)] = placed[f"n_{name}"].to_numpy(dtype=np.int64)
+def _published(revenue: RecurringRevenue, rows: Balances, cells: Cells, factor: int) -> pd.DataFrame:
+    """Exact sums, then cents: a row a month, cell and line."""
+    months = revenue.months
+    shape = (len(months), len(cells.labels))
+    exact = np.zeros((*shape, len(LINES)), dtype=np.int64)
+    counts = np.zeros((*shape, len(LINES) + 2), dtype=np.int64)
+    for place, month in enumerate(month_lines(revenue, rows)):
+        for number, line in enumerate(LINES):
+            if month.lines[line].any():
+                exact[place, :, number] = factor * cells.sums(month.lines[line])
+                counts[place, :, number + 1] = cells.sums(month.lines[line] != 0)
+        counts[place, :, 0], counts[place, :, -1] = cells.sums(month.opening > 0), cells.sums(month.closing > 0)
     moved, closing = publish_months(exact, _TRANSFERS)
-    opening = np.vstack([np.zeros((1, len(cells)), dtype=np.int64), closing[:-1]])
+    opening = np.vstack([np.zeros((1, shape[1]), dtype=np.int64), closing[:-1]])
     amounts = np.concatenate([opening[..., None], moved, closing[..., None]], axis=2)
     annual = np.zeros_like(amounts)
-    for month, balance in enumerate(12 * exact.sum(axis=2).cumsum(axis=0)):
-        annual[month, :, -1] = allocate(balance, int(to_cents(balance.sum())))
-    return _tidy({"cents": amounts, "n": counts, "annual_cents": annual}, cells, months)
+    for month_number, balance in enumerate(12 // factor * exact.sum(axis=2).cumsum(axis=0)):
+        annual[month_number, :, -1] = allocate(balance, int(to_cents(balance.sum())))
+    return _tidy({"cents": amounts, "n": counts, "annual_cents": annual}, cells.labels, months)
 
 
 def _tidy(values: dict[str, np.ndarray], cells: pd.DataFrame, months: range) -> pd.DataFrame:
@@ -207,8 +222,3 @@ def _tidy(values: dict[str, np.ndarray], cells: pd.DataFrame, months: range) -> 
         }
     )
     return frame.reset_index(drop=True)
-
-
-def _millionths(values: pd.Series) -> np.ndarray:
-    """Decimals of six places as whole millionths; nothing is 0, because a cell without a movement did not move."""
-    return np.array([0 if pd.isna(value) else int(value.scaleb(6)) for value in values], dtype=np.int64)

@@ -56,7 +56,7 @@ def publish_months(lines: Exact, pair: tuple[int, int] | None = None) -> tuple[E
     """Cents of movement lines and of the closing balances they lead to.
 
     `lines` in millionths, shape (months, cells, lines), from a balance of 0 before the first month. `pair`: the two
-    lines of what only passes from cell to cell; where they cancel, their cents do too, and take none from other lines.
+    lines of what only passes from cell to cell: rounded as their sum, so that they take no cents from other lines.
     Returns lines in cents of the same shape, and closing balances in cents, shape (months, cells).
     """
     months, cells, kinds = lines.shape
@@ -81,11 +81,12 @@ def publish_months(lines: Exact, pair: tuple[int, int] | None = None) -> tuple[E
 
 def _line_cents(by_line: Exact, total: int, pair: tuple[int, int] | None) -> Exact:
     """Cents of each line summed over the cells, the same whether or not a cut shows what passes between its cells."""
-    if pair is None or by_line[list(pair)].sum() != 0:
+    if pair is None:
         return allocate(by_line, total)
-    rest = by_line.copy()
-    rest[list(pair)] = 0
-    cents = allocate(rest, total)
-    cents[pair[0]] = to_cents(by_line[pair[0]])
-    cents[pair[1]] = -cents[pair[0]]
+    net = by_line[list(pair)].sum()
+    rest = np.append(np.delete(by_line, pair), net)
+    shared = allocate(rest, total)
+    cents = np.zeros_like(by_line)
+    cents[np.delete(np.arange(len(by_line)), pair)] = shared[:-1]
+    cents[list(pair)] = allocate(by_line[list(pair)], int(shared[-1]))
     return cents

@@ -179,7 +179,7 @@ def _left_out(terms: ir.Table) -> tuple[str, ...]:
         backward=(terms.ended_on < terms.started_on).sum(),
         undated=missing(terms.started_on).sum(),
     )
-    found = counted.to_pandas().fillna(0).astype("int64").iloc[0]
+    found = {name: int(value or 0) for name, value in counted.to_pyarrow().to_pylist()[0].items()}
     said = (
         ("open_ended", "without an end: they come up for no renewal."),
         ("free", "without revenue above zero: nothing is at stake when they end."),
