@@ -118,9 +118,7 @@ def test_the_renewal_deal_is_read_as_it_stood() -> None:
 
 def test_other_currencies_are_converted() -> None:
     rates = [{"currency": "EUR", "day": "2020-01-01", "rate_to_reporting": 1.5}]
-    found, _ = lots(
-        [term("a", "2023-07-01", "2024-06-30", 10, currency="EUR")], tables={"exchange_rates": rates}
-    )
+    found, _ = lots([term("a", "2023-07-01", "2024-06-30", 10, currency="EUR")], tables={"exchange_rates": rates})
     assert found.loc["a", ["mrr", "account_mrr"]].tolist() == [15, 15]
 
 

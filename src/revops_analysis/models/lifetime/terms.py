@@ -127,7 +127,8 @@ def renewal_panel(snapshot: Snapshot, cutoffs: Sequence[dt.date]) -> RenewalPane
     context = _context(priced, days)
     rows = lots.left_join(context, ["account_id", "cutoff"], rname="{name}_account")
     frame = rows.drop("account_id_account", "cutoff_account").to_pyarrow().to_pandas(date_as_object=False)
-    frame = frame.merge(_renewals(valued, priced.filter(priced.mrr > 0)).to_pyarrow().to_pandas(date_as_object=False), on=_LOT, how="left")
+    renewals = _renewals(valued, priced.filter(priced.mrr > 0)).to_pyarrow().to_pandas(date_as_object=False)
+    frame = frame.merge(renewals, on=_LOT, how="left")
     frame["renewed_on"] = frame["renewed_on"].astype("datetime64[ms]")
     is_early = frame["renewed_on"] <= frame["cutoff"]
     early = frame.loc[is_early, ["cutoff", *_LOT, "mrr"]].reset_index(drop=True)

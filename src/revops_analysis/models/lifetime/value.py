@@ -238,13 +238,21 @@ def _cohort_value(ages: _Ages, weights: Floats, horizon: int, options: ValueOpti
         return {**nothing, "reason": f"no account entered {horizon} months ago or earlier"}
     value = float((ages.frame["mrr"].to_numpy() * weights).sum())
     if n < options.minimum_accounts:
-        return {**nothing, "value": value, "reason": f"{n} accounts are too few for an interval"}
+        return {
+            **nothing,
+            "value": value,
+            "reason": f"{_accounts(n)} are too few for an interval" if n > 1 else "one account has no interval",
+        }
     drawn = _resampled(ages, weights, options)
     known = drawn[~np.isnan(drawn)]
     if len(known) < 0.95 * len(drawn):
-        return {**nothing, "value": value, "reason": f"only {reached} accounts entered {horizon} months ago"}
+        return {**nothing, "value": value, "reason": f"only {_accounts(reached)} entered {horizon} months ago"}
     low, high = np.quantile(known, [(1 - options.confidence) / 2, (1 + options.confidence) / 2])
     return {"value": value, "low": float(low), "high": float(high), "n": n, "reason": None}
+
+
+def _accounts(number: int) -> str:
+    return "1 account" if number == 1 else f"{number:,} accounts"
 
 
 def _resampled(ages: _Ages, weights: Floats, options: ValueOptions) -> Floats:
