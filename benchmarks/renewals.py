@@ -55,7 +55,7 @@ def score(folder: Path, seed: int) -> tuple[pd.DataFrame, Any]:
     decided = known[known["lost"].notna()]
     rates = SegmentRates().fit(decided)
     lots = history.panel.at(AS_OF)
-    lots = lots[lots["lead_days"] <= DAYS].assign(segment_rates=lambda frame: rates.predict_proba(frame))
+    lots = lots[lots["lead_days"] <= DAYS].assign(segment_rates=rates.predict_proba)
     due = risk.within(DAYS).merge(
         lots[["account_id", "ended_on", "segment_rates"]],
         left_on=["account_id", "ends_on"],

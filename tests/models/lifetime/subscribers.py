@@ -19,7 +19,7 @@ LOSS = {"SMB": 0.25, "Enterprise": 0.08}
 def annual_terms(accounts: int, seed: int, *, first: str = "2022-04-15", growth: float = 1.0) -> list[dict[str, Any]]:
     """Terms of a year each, renewed on time with chance 1 − `LOSS` at `growth` times the price, until the end of 2026.
 
-    Half of those lost give notice 40 days before the end; booked 20 days before the start (renewals) or on it.
+    Half of those lost give notice 40 days before the end; booked the day before the start (renewals) or on it.
     """
     rng = np.random.default_rng(seed)
     start = dt.date.fromisoformat(first)
@@ -32,7 +32,7 @@ def annual_terms(accounts: int, seed: int, *, first: str = "2022-04-15", growth:
             end = dt.date(day.year + 1, day.month, min(day.day, 28)) - dt.timedelta(days=1)
             lost, said = rng.random() < LOSS[segment], rng.random() < 0.5
             name = f"{number:04d}-{day.isoformat()}"
-            booked = day - dt.timedelta(days=20) if before else day
+            booked = day - dt.timedelta(days=1) if before else day
             notice = (end - dt.timedelta(days=40)).isoformat() if lost and said else None
             made = term(f"a{number:04d}", day.isoformat(), end.isoformat(), round(mrr, 2))
             rows.append(

@@ -79,7 +79,7 @@ def test_three_ways_agree_where_prices_stand_still_and_churn_is_even(annual) -> 
         undiscounted = MARGIN * found.by_age[found.by_age["scope"] == scope]["mrr"].sum()
         assert undiscounted == pytest.approx(mean["value"], rel=0.25)
         assert cohort["low"] < cohort["value"] < cohort["high"]
-    assert of(found, "cohort", "Enterprise")["value"] > of(found, "cohort", "SMB")["value"]
+    assert of(found, "one_over_churn", "Enterprise")["value"] > of(found, "one_over_churn", "SMB")["value"]
 
 
 def test_the_interval_covers_the_value_of_many(annual) -> None:
