@@ -14,7 +14,7 @@ import datetime as dt
 from calendar import monthrange
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import ibis
@@ -186,6 +186,8 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     if is_foreign:
         in_time = snapshot.definitions.mrr_rates == "monthly"
         paid = _at_monthly_rates(snapshot, paid) if in_time else snapshot.in_reporting_currency(paid, ["mrr"])
+    if origin == "revenue_ledger":
+        paid = paid.drop("last_month")  # each row lasts for its own month
     return _assembled(snapshot, paid, (last, origin), np.array(products, dtype=object))
 
 
@@ -220,7 +222,7 @@ def _assembled(
     in_order = there[np.argsort(names[there])]
     place = np.zeros(len(names), dtype=np.int64)
     place[in_order] = np.arange(len(in_order))
-    key = place[terms["account"]] * len(products) + terms["product"]
+    key = place[terms["account"]] * len(products) + terms.get("product", 0)
     is_unit = np.zeros(len(in_order) * len(products), dtype=bool)
     is_unit[key] = True
     unit = (is_unit.cumsum() - 1)[key]
@@ -236,7 +238,7 @@ def _assembled(
     return RecurringRevenue(names[in_order], units, mrr, at_next, months[0], first, last, origin)
 
 
-_Terms = dict[str, npt.NDArray[np.int64]]
+_Terms = dict[str, npt.NDArray[Any]]
 
 
 def _fetched(
@@ -244,8 +246,9 @@ def _fetched(
 ) -> tuple[_Terms, npt.NDArray[np.object_]]:
     """Terms as whole numbers, and the accounts that their numbers stand for.
 
-    Terms: account, product, first_month, last_month, and mrr and mrr_at_next in millionths. Accounts are numbered from
-    the table of accounts; who is not there is looked for only if someone is not.
+    Terms: account, product (where there is more than one), first_month, last_month (where it is another), and mrr and
+    mrr_at_next in millionths. Accounts are numbered from the table of accounts; who is not there is looked for only if
+    someone is not.
     """
     names = snapshot.table("accounts").select("account_id").distinct().to_pandas()["account_id"]
     terms = _numbered(rows, names, products)
@@ -257,16 +260,18 @@ def _fetched(
 
 def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_]) -> pa.Table:
     known = ibis.memtable(
-        pa.table({"name": pa.array(names, pa.string()), "account": pa.array(np.arange(len(names)), pa.int64())})
+        pa.table({"name": pa.array(names, pa.string()), "account": pa.array(np.arange(len(names)), pa.int32())})
     )
-    place = {name: ibis.literal(number, "int64") for number, name in enumerate(products)}
+    place = {name: ibis.literal(number, "int32") for number, name in enumerate(products)}
     branches = [(rows["product"] == name, number) for name, number in place.items() if name is not None]
-    missing = ibis.literal(len(products) - 1, "int64")
+    missing = ibis.literal(len(products) - 1, "int32")
     numbered = rows.mutate(product_number=ibis.cases(*branches, else_=missing) if branches else missing)
     joined = numbered.left_join(known, numbered.account_id == known.name)
     amounts = [name for name in ("mrr", "mrr_at_next") if name in rows.columns]
     exact = {name: (joined[name] * 1_000_000).cast("int64") for name in amounts}
-    return joined.select("account", "first_month", "last_month", product=joined.product_number, **exact).to_pyarrow()
+    months = {name: joined[name].cast("int32") for name in ("first_month", "last_month") if name in rows.columns}
+    product = {"product": joined.product_number} if len(products) > 1 else {}
+    return joined.select("account", **months, **product, **exact).to_pyarrow()
 
 
 def _spread(
@@ -275,9 +280,8 @@ def _spread(
     """A row a month, a column a unit: what begins is added at its first month and taken away after its last."""
     (unit, amount), (first, last) = amounts, months
     spread = np.zeros((last - first + 2) * units, dtype=np.int64)
-    start = terms["first_month"] - first
-    np.add.at(spread, start * units + unit, amount)
-    if not np.array_equal(terms["first_month"], terms["last_month"]):
-        np.subtract.at(spread, (terms["last_month"] + 1 - first) * units + unit, amount)
+    np.add.at(spread, (terms["first_month"].astype(np.int64) - first) * units + unit, amount)
+    if "last_month" in terms:
+        np.subtract.at(spread, (terms["last_month"].astype(np.int64) + 1 - first) * units + unit, amount)
         return spread.reshape(-1, units).cumsum(axis=0)[:-1]
     return spread.reshape(-1, units)[:-1]
