@@ -30,6 +30,18 @@ class AcquisitionCost:
     frame: pd.DataFrame
     months: tuple[str, str]
 
+    def table(self) -> pd.DataFrame:
+        """For a page: [figure, amount (currency), number, reason], each value in the column of its unit."""
+        is_money = self.frame["unit"] == "currency"
+        return pd.DataFrame(
+            {
+                "figure": self.frame["title"],
+                "amount": self.frame["value"].where(is_money),
+                "number": self.frame["value"].mask(is_money),
+                "reason": self.frame["reason"],
+            }
+        )
+
 
 _TITLES = {
     "acquisition_spend": ("Sales and marketing spend", "currency"),
@@ -37,7 +49,7 @@ _TITLES = {
     "customer_acquisition_cost": ("Cost of a new customer (all sales and marketing spend)", "currency"),
     "new_customer_mrr": ("Monthly revenue of a new customer, in its first month", "currency"),
     "payback_months": ("Months of gross margin that pay a new customer's cost back", "ratio"),
-    "value_to_cost": ("Lifetime value ÷ cost of a new customer", "ratio"),
+    "value_to_cost": ("Lifetime value over {months} months ÷ cost of a new customer", "ratio"),
 }
 
 
@@ -52,7 +64,7 @@ def acquisition_cost(snapshot: Snapshot, value: LifetimeValue) -> AcquisitionCos
     """
     missing = missing_reason(snapshot)
     if missing:
-        return AcquisitionCost(_frame({}, dict.fromkeys(_TITLES, missing), 0), ("", ""))
+        return AcquisitionCost(_frame({}, dict.fromkeys(_TITLES, missing), (0, value.horizon_months)), ("", ""))
     revenue = require_revenue(snapshot)
     first = max(revenue.first + 1, revenue.last - WINDOW + 1)
     spend, reason = _spend(snapshot, first, revenue.last)
@@ -81,15 +93,28 @@ def acquisition_cost(snapshot: Snapshot, value: LifetimeValue) -> AcquisitionCos
             values["value_to_cost"] = float(worth["value"]) / cost
         else:
             reasons["value_to_cost"] = "nothing was spent"
-    return AcquisitionCost(_frame(values, reasons, count), (month_label(first), month_label(revenue.last)))
+    return AcquisitionCost(
+        _frame(values, reasons, (count, value.horizon_months)), (month_label(first), month_label(revenue.last))
+    )
 
 
-def _frame(values: dict[str, float | None], reasons: dict[str, str], n: int) -> pd.DataFrame:
+def _frame(values: dict[str, float | None], reasons: dict[str, str], counted: tuple[int, int]) -> pd.DataFrame:
+    """`counted`: new customers, and months over which value is counted."""
+    n, months = counted
     rows: list[dict[str, Any]] = []
     for metric, (title, unit) in _TITLES.items():
         value = values.get(metric)
         reason = reasons.get(metric) if value is None else None
-        rows.append({"metric": metric, "title": title, "value": value, "unit": unit, "n": n, "reason": reason})
+        rows.append(
+            {
+                "metric": metric,
+                "title": title.format(months=months),
+                "value": value,
+                "unit": unit,
+                "n": n,
+                "reason": reason,
+            }
+        )
     return pd.DataFrame(rows).astype({"value": "float64"})
 
 

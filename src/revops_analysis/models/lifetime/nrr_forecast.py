@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _forecast(snapshot: Snapshot, horizons: tuple[int, ...], options: NrrModelOp
     history = renewal_history(snapshot)
     days = [known_on(history, states[: place + 1]) for place in range(len(states))]
     known = days[-1]
-    table = pd.concat([_past(days, horizon, options) for horizon in horizons], ignore_index=True)
+    table = _past(days, horizons, options)
     table = _with_published(table)
     rows = [_ahead(known, horizon, table, options) for horizon in horizons]
     scored = table[table["outcome"].notna()]
@@ -161,11 +162,11 @@ def known_on(history: RenewalHistory, states: Sequence[NrrState]) -> NrrKnown:
     return NrrKnown(states, found)
 
 
-def _past(days: Sequence[NrrKnown], horizon: int, options: NrrModelOptions) -> pd.DataFrame:
+def _past(days: Sequence[NrrKnown], horizons: Sequence[int], options: NrrModelOptions) -> pd.DataFrame:
     """Forecasts at every state by every method, with what was published later; null while that has not come."""
     outcomes = {state.month: state.nrr for state in days[-1].states}
     rows = []
-    for known in days[:-1]:
+    for horizon, known in product(horizons, days[:-1]):
         state = known.states[-1]
         target = state.month + horizon
         outcome = outcomes.get(target, float("nan"))

@@ -17,7 +17,7 @@ from scipy.stats import norm
 from revops_analysis.metrics.retention.rates import YEAR
 from revops_analysis.models.calibration import calibration_line, expit, log_odds
 from revops_analysis.models.forecaster import QUANTILE_NAMES, QUANTILES
-from revops_analysis.models.lifetime.nrr_states import NrrState
+from revops_analysis.models.lifetime.nrr_states import STEP, NrrState
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,11 +85,17 @@ def forecast_nrr(known: NrrKnown, horizon: int, options: NrrModelOptions = NrrMo
 
 @dataclass(frozen=True, eq=False)
 class _Changes:
-    """What was learned: ratios of those that stayed by (segment, due), of those that had left, and the calibration."""
+    """What was learned: ratios of those that stayed by (segment, due), of those that had left, and the calibration.
+
+    `lost`: accounts that were lost among those with a chance. `overlap`: share of what was seen that is independent,
+    because changes over a year that begin every quarter have three quarters in common.
+    """
 
     stayed: dict[tuple[str | None, bool], Floats]
     returned: Floats
     line: tuple[float, float]
+    lost: float
+    overlap: float
 
 
 def _changes(known: NrrKnown, horizon: int, options: NrrModelOptions) -> _Changes | None:
@@ -111,7 +117,8 @@ def _changes(known: NrrKnown, horizon: int, options: NrrModelOptions) -> _Change
             if len(group) >= options.minimum_accounts:
                 stayed[(str(segment), due)] = group["ratio"].to_numpy(dtype=float)
     left = rows[~rows["was"] & rows["ratio"].notna()]
-    return _Changes(stayed, left["ratio"].to_numpy(dtype=float), _line(paying, options))
+    lost = float((paying["has_chance"] & (paying["ratio"] == 0)).sum())
+    return _Changes(stayed, left["ratio"].to_numpy(dtype=float), _line(paying, options), lost, STEP / horizon)
 
 
 def _line(paying: pd.DataFrame, options: NrrModelOptions) -> tuple[float, float]:
@@ -176,7 +183,8 @@ def _outlook(
         "returns": float(coming[0].sum()) / total,
     }
     mean = 1 + sum(parts.values())
-    spread = float(np.sqrt(max(variance.sum(), 0.0) + coming[1].sum())) / total
+    unsure = _uncertainty((kept, groups), pools, float(risk["lost"].sum()), changes)
+    spread = float(np.sqrt(max(variance.sum(), 0.0) + coming[1].sum() + unsure)) / total
     shared = options.shock * float(np.sqrt(horizon / YEAR))
     shape = _shape(kept, risk, (groups, pools), options)
     width = float(np.hypot(spread, shared * mean))
@@ -221,6 +229,16 @@ def _pools(paying: pd.DataFrame, due: Floats, changes: _Changes) -> tuple[npt.ND
         for segment, is_due in zip(paying["segment"], due, strict=True)
     ]
     return np.array(wanted, dtype=np.int64), [changes.stayed[key] for key in keys]
+
+
+def _uncertainty(
+    kept: tuple[Floats, npt.NDArray[np.int64]], pools: list[Floats], lost: float, changes: _Changes
+) -> float:
+    """Variance of the sum because mean changes and the level of losses are themselves known from a sample only."""
+    by_group = np.bincount(kept[1], kept[0], minlength=len(pools)) if len(kept[0]) else np.zeros(len(pools))
+    means = [pool.var() / (len(pool) * changes.overlap) if len(pool) > 1 else 0.0 for pool in pools]
+    level = lost**2 / max(changes.lost * changes.overlap, 1.0)
+    return float((by_group**2 * np.array(means)).sum() + level)
 
 
 def _returns(gone: pd.DataFrame, changes: _Changes, counted: bool) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ FIRST_YEAR = 400
 """Days since its first term for which an account counts as new: a term of a year, and its lead."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "notice": ("notice",),
+    "notice": (),
     "deal": (
         "no_deal",
         "no_deal_near",
@@ -34,7 +34,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "segment": (),
     "auto_renews": ("auto_renews",),
 }
-"""Columns that are one thing for a reader; those of the segment are named by the encoding."""
+"""Columns that are one thing for a reader; those of the segment are named by the encoding, and notice stands
+outside of the regression."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,6 @@ def renewal_matrix(rows: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:
     share = (rows["mrr"] / rows["account_mrr"].where(rows["account_mrr"] > 0)).fillna(1.0).clip(0, 1)
     columns = {
         **{f"within {days}": (lead <= days).astype(float) for days in LEADS},
-        "notice": rows["notice_on"].notna().astype(float),
         "no_deal": no_deal * (lead <= LEADS[2]),
         "no_deal_near": no_deal * near,
         "deal_lost": (status == "lost").astype(float),
@@ -101,7 +101,7 @@ def _notice(row: dict[Any, Any]) -> str:
 
 
 def _deal(row: dict[Any, Any]) -> str:
-    left = f"{int(row['lead_days'])} days before the end"
+    left = f"{_days(row['lead_days'])} before the end"
     status = row["deal_status"]
     if not isinstance(status, str):
         return f"no renewal deal {left}"
@@ -110,8 +110,12 @@ def _deal(row: dict[Any, Any]) -> str:
     if status == "won":
         return "the renewal deal is won, its term is not booked"
     stage = row.get("deal_stage_name") or "an unknown stage"
-    since = "" if pd.isna(row["stage_days"]) else f" for {int(row['stage_days'])} days"
+    since = "" if pd.isna(row["stage_days"]) else f" for {_days(row['stage_days'])}"
     return f"renewal deal in {stage}{since}, {left}"
+
+
+def _days(number: float) -> str:
+    return "1 day" if int(number) == 1 else f"{int(number)} days"
 
 
 def _tenure(row: dict[Any, Any]) -> str:

@@ -1,7 +1,8 @@
 """P(a lot is not renewed | what is known of it): logistic regression, calibrated on later decisions.
 
-Trained only on lots whose renewal was decided by the day. With few decisions the rates of the segments serve instead,
-and the model says so.
+Lots with notice are apart: what became of others that had given notice says all, and in one regression with the rest
+they would hide that near the end no notice is a good sign. Trained only on lots whose renewal was decided by the day.
+With few decisions the rates of the segments serve instead, and the model says so.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class RenewalModel:
             return np.zeros(0)
         if self.rates_ is not None:
             return self.rates_.predict_proba(rows)
-        return expit(self._line(renewal_matrix(rows, self.encoding_)))
+        silent = expit(self._line(renewal_matrix(rows, self.encoding_)))
+        return np.where(rows["notice_on"].notna(), self.notice_, silent)
 
     def reasons(self, rows: pd.DataFrame, top: int = 2) -> pd.Series:
         """What moves each lot's probability most against a typical lot as near to its end, strongest first, in words.
@@ -113,7 +115,7 @@ class RenewalModel:
                 f"Rates by segment are used: a model needs {options.minimum_lots} decided renewals, "
                 f"{options.minimum_lost} of them lost; the history has {self.lots_}, of them {self.lost_} lost."
             )
-        earlier = lots[~self._is_later(lots, lots)]
+        earlier = lots[~self._is_later(lots, lots) & lots["notice_on"].isna()]
         if earlier["lost"].nunique() < 2:
             return (
                 "Rates by segment are used: a model needs renewals both lost and kept before the latest "
@@ -127,11 +129,13 @@ class RenewalModel:
         split = ends[int((1 - self.options.calibration_share) * (len(ends) - 1))]
         return np.asarray(rows["ended_on"].to_numpy() > split)
 
-    def _fit_model(self, known: pd.DataFrame, lots: pd.DataFrame) -> None:
-        """Fit on everything; the correction comes from a model of the earlier decisions, judged on the later ones.
+    def _fit_model(self, everything: pd.DataFrame, lots: pd.DataFrame) -> None:
+        """Fit on all without notice; the correction comes from a model of the earlier ones, judged on the later ones.
 
         Rows of later cutoffs about lots that end late have no place among the earlier: the split is by decision.
         """
+        self.notice_ = notice_rate(lots)
+        known = everything[everything["notice_on"].isna()]
         self.encoding_ = Encoding.learn(known, self.stages)
         matrix, lost = renewal_matrix(known, self.encoding_), known["lost"].to_numpy()
         self.typical_ = matrix.groupby(self._lead_class(matrix)).median()
@@ -163,16 +167,25 @@ class RenewalModel:
         """[lot × group]: probability as it is, less that with the group as it typically is at that distance."""
         matrix = renewal_matrix(rows, self.encoding_)
         typical = self.typical_.reindex(self._lead_class(matrix)).fillna(self.typical_.median()).set_axis(matrix.index)
-        base = expit(self._line(matrix))
+        base, noticed = expit(self._line(matrix)), rows["notice_on"].notna()
         columns = []
-        for names in self.encoding_.groups.values():
+        for group, names in self.encoding_.groups.items():
+            if group == "notice":
+                columns.append(np.where(noticed, self.notice_ - base, 0.0))
+                continue
             other = matrix.assign(**{name: typical[name] for name in names})
-            columns.append(base - expit(self._line(other)))
+            columns.append(np.where(noticed, 0.0, base - expit(self._line(other))))
         return np.column_stack(columns)
 
 
 _SMALLEST = 0.005
 """Effects on the probability below half a point are no reason."""
+
+
+def notice_rate(lots: pd.DataFrame) -> float:
+    """Share lost of the decided lots that had given notice, drawn towards what is believed before any was seen."""
+    noticed = lots.loc[lots["notice_on"].notna(), "lost"]
+    return (float(noticed.sum()) + NOTICE[0]) / (len(noticed) + sum(NOTICE))
 
 
 class SegmentRates:
@@ -181,9 +194,7 @@ class SegmentRates:
     def fit(self, known: pd.DataFrame) -> SegmentRates:
         """Learn from rows with outcome, each decision once; none at all gives no rate."""
         lots = known.sort_values("cutoff").drop_duplicates(["account_id", "ended_on"], keep="last")
-        noticed = lots["notice_on"].notna()
-        lost, seen = float(lots.loc[noticed, "lost"].sum()), int(noticed.sum())
-        self.notice_ = (lost + NOTICE[0]) / (seen + sum(NOTICE))
+        self.notice_ = notice_rate(lots)
         # A lot that later gave notice had none when it was first looked at: all count for the rate of those without.
         first = known.sort_values("cutoff").drop_duplicates(["account_id", "ended_on"], keep="first")
         silent = first[first["notice_on"].isna()]

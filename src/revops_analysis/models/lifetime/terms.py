@@ -127,7 +127,8 @@ def renewal_panel(snapshot: Snapshot, cutoffs: Sequence[dt.date]) -> RenewalPane
     context = _context(priced, days)
     rows = lots.left_join(context, ["account_id", "cutoff"], rname="{name}_account")
     frame = rows.drop("account_id_account", "cutoff_account").to_pyarrow().to_pandas(date_as_object=False)
-    frame = frame.merge(_renewals(valued).to_pyarrow().to_pandas(date_as_object=False), on=_LOT, how="left")
+    renewals = _renewals(valued, priced.filter(priced.mrr > 0)).to_pyarrow().to_pandas(date_as_object=False)
+    frame = frame.merge(renewals, on=_LOT, how="left")
     frame["renewed_on"] = frame["renewed_on"].astype("datetime64[ms]")
     is_early = frame["renewed_on"] <= frame["cutoff"]
     early = frame.loc[is_early, ["cutoff", *_LOT, "mrr"]].reset_index(drop=True)
@@ -179,7 +180,7 @@ def _left_out(terms: ir.Table) -> tuple[str, ...]:
         backward=(terms.ended_on < terms.started_on).sum(),
         undated=missing(terms.started_on).sum(),
     )
-    found = counted.to_pandas().fillna(0).astype("int64").iloc[0]
+    found = {name: int(value or 0) for name, value in counted.to_pyarrow().to_pylist()[0].items()}
     said = (
         ("open_ended", "without an end: they come up for no renewal."),
         ("free", "without revenue above zero: nothing is at stake when they end."),
@@ -223,9 +224,9 @@ def _context(terms: ir.Table, days: ir.Table) -> ir.Table:
     )
 
 
-def _renewals(terms: ir.Table) -> ir.Table:
-    """The day on which each lot that was renewed was: account_id, ended_on, renewed_on."""
-    later = terms.select(
+def _renewals(terms: ir.Table, paid: ir.Table) -> ir.Table:
+    """The day on which each lot that was renewed was: account_id, ended_on, renewed_on; any paid term can renew one."""
+    later = paid.select(
         later_account=_.account_id, later_start=_.started_on, later_booked=_.booked_on, later_renews=_.renews
     )
     until = (terms.ended_on + ibis.interval(days=SETTLE_DAYS)).cast("date")

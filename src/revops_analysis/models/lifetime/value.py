@@ -106,13 +106,13 @@ def lifetime_value(snapshot: Snapshot, curves: LifetimeCurves, options: ValueOpt
     if missing_reason(snapshot):
         return _nothing(curves, str(missing_reason(snapshot)), facts)
     scopes = _members(snapshot, curves)
-    paid = _by_age(snapshot, horizon)
+    paid, last = _by_age(snapshot, horizon), require_revenue(snapshot).last
     rows, arpa, churn, ages = [], [], [], []
     summary = dict(zip(curves.summary["scope"], curves.summary.to_dict("records"), strict=True))
     for scope, members in scopes:
         found = _arpa(scope, members)
         rate_row = _churn(scope, members, options)
-        by_age = _ages(scope, members, paid, horizon)
+        by_age = _ages(scope, members, paid, (horizon, last))
         discount = (1 + rate) ** (-np.arange(horizon + 1) / 12)
         rows.append(_row(scope, "cohort", _cohort_value(by_age, margin * discount, horizon, options)))
         rows.append(_row(scope, "mean_lifetime", _mean_value(found, summary[scope], margin, options)))
@@ -211,31 +211,21 @@ class _Ages:
     frame: pd.DataFrame
 
 
-def _ages(scope: str | None, members: _Members, paid: pd.DataFrame, horizon: int) -> _Ages:
+def _ages(scope: str | None, members: _Members, paid: pd.DataFrame, until: tuple[int, int]) -> _Ages:
+    """`until`: the horizon in months, and the number of the last complete month."""
+    horizon, last = until
     rows = members.lifetimes[members.lifetimes["entry_age"] == 0]
     place = pd.Series(np.arange(len(rows)), index=rows["account_id"])
     mrr = np.zeros((len(rows), horizon + 1))
     mine = paid[paid["account_id"].isin(place.index)]
     mrr[place[mine["account_id"]].to_numpy(dtype=int), mine["age"].to_numpy(dtype=int)] = mine["mrr"].to_numpy()
-    reach = _reach(rows)
+    reach = last - rows["entered_month"].to_numpy(dtype=np.int64)
     seen = np.arange(horizon + 1)[None, :] <= reach[:, None]
     counts = seen.sum(axis=0)
     means = np.divide((mrr * seen).sum(axis=0), counts, out=np.full(horizon + 1, np.nan), where=counts > 0)
     frame = pd.DataFrame({"age": np.arange(horizon + 1), "mrr": means, "n": counts})
     frame.insert(0, "scope", np.full(len(frame), scope, dtype=object))
     return _Ages(mrr, seen, frame)
-
-
-def _reach(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """The oldest age that each account could have reached by the last month, whether or not it left."""
-    if rows.empty:
-        return np.zeros(0, dtype=np.int64)
-    staying = rows[~rows["churned"]]
-    if len(staying):
-        last = int((staying["entered_month"] + staying["months"]).max())
-    else:
-        last = int((rows["entered_month"] + rows["months"]).max())
-    return np.asarray(last - rows["entered_month"].to_numpy(dtype=np.int64))
 
 
 def _cohort_value(ages: _Ages, weights: Floats, horizon: int, options: ValueOptions) -> dict[str, Any]:
@@ -248,13 +238,21 @@ def _cohort_value(ages: _Ages, weights: Floats, horizon: int, options: ValueOpti
         return {**nothing, "reason": f"no account entered {horizon} months ago or earlier"}
     value = float((ages.frame["mrr"].to_numpy() * weights).sum())
     if n < options.minimum_accounts:
-        return {**nothing, "value": value, "reason": f"{n} accounts are too few for an interval"}
+        return {
+            **nothing,
+            "value": value,
+            "reason": f"{_accounts(n)} are too few for an interval" if n > 1 else "one account has no interval",
+        }
     drawn = _resampled(ages, weights, options)
     known = drawn[~np.isnan(drawn)]
     if len(known) < 0.95 * len(drawn):
-        return {**nothing, "value": value, "reason": f"only {reached} accounts entered {horizon} months ago"}
+        return {**nothing, "value": value, "reason": f"only {_accounts(reached)} entered {horizon} months ago"}
     low, high = np.quantile(known, [(1 - options.confidence) / 2, (1 + options.confidence) / 2])
     return {"value": value, "low": float(low), "high": float(high), "n": n, "reason": None}
+
+
+def _accounts(number: int) -> str:
+    return "1 account" if number == 1 else f"{number:,} accounts"
 
 
 def _resampled(ages: _Ages, weights: Floats, options: ValueOptions) -> Floats:
