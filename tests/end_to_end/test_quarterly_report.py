@@ -83,7 +83,7 @@ def test_the_folder_holds_what_it_promises(walk: Walk) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert set(manifest["files"]) | {"manifest.json"} == on_disk
-    for chapter in ("forecast", "pipeline_health", "cohort_nrr"):
+    for chapter in ("forecast", "pipeline_health", "attribution", "cohort_nrr"):
         assert {f"{chapter}.html", f"{chapter}.ipynb"} <= on_disk
         assert any(name.startswith(f"tables/{chapter}_") for name in on_disk)
         assert any(name.startswith(f"figures/{chapter}_") and name.endswith(".png") for name in on_disk)

@@ -25,7 +25,7 @@ def _report(text: str, root: Path) -> Project:
 
 def test_the_projects_own_report_is_valid() -> None:
     spec = load_report("quarterly", Project(ROOT))
-    assert [chapter.notebook for chapter in spec.notebooks] == ["forecast", "pipeline_health", "cohort_nrr"]
+    assert [chapter.notebook for chapter in spec.notebooks] == ["forecast", "pipeline_health", "attribution", "cohort_nrr"]
     assert spec.gate.refuse_on == "critical"
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.statistics import bootstrap
-from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_ratios
-from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_sums
+from revops_analysis.statistics.bootstrap import BootstrapOptions, bootstrap_ratio, bootstrap_ratios, bootstrap_sums
 
 
 def test_a_share_has_the_interval_of_the_binomial():
@@ -143,6 +142,8 @@ def test_many_units_keep_value_spread_and_indifference_to_order() -> None:
 
 def test_a_bottom_of_zero_has_no_ratio() -> None:
     assert np.isnan(bootstrap_ratios(np.zeros((3, 2)), np.zeros(3), seed=0)).all()
+
+
 def test_sums_keep_rows_together_and_have_the_spread_of_a_sum():
     rng = np.random.default_rng(5)
     amounts = rng.gamma(1.0, 1.0, 300)
