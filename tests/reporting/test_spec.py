@@ -25,7 +25,8 @@ def _report(text: str, root: Path) -> Project:
 
 def test_the_projects_own_report_is_valid() -> None:
     spec = load_report("quarterly", Project(ROOT))
-    assert [chapter.notebook for chapter in spec.notebooks] == ["forecast", "pipeline_health", "attribution", "cohort_nrr"]
+    chapters = [chapter.notebook for chapter in spec.notebooks]
+    assert chapters == ["forecast", "pipeline_health", "attribution", "cohort_nrr"]
     assert spec.gate.refuse_on == "critical"
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from revops_analysis.attribution.channels import channel_of
 from revops_analysis.attribution.credit import credit
+from revops_analysis.attribution.journeys import with_channels
 from revops_analysis.attribution.path_models import markov_totals
 from revops_analysis.metrics.deals import missing
 
@@ -103,7 +104,7 @@ _CREDITED = ("period", "channel", "pipeline", "deals", "bookings_of_created", "b
 
 def _credit(journeys: Journeys, periods: Sequence[Period], model: str) -> pd.DataFrame:
     """Credited cents and shares of deals by period and channel, both views; aggregated by day in the engine."""
-    shared, deals = credit(journeys, model).shared, journeys.deals
+    shared, deals = with_channels(credit(journeys, model).shared, journeys.names), journeys.deals
     side = deals.select(
         credited_deal="deal_number",
         created_on="created_on",
