@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from benchmarks.lead_rule import LeadCompany, lead_company
@@ -33,7 +33,8 @@ FIRST = dt.datetime(2024, 1, 1, 12)
 @lru_cache
 def simulated() -> LeadCompany:
     """The sample company of seed 1, half its size, with the usual dirt."""
-    return lead_company(Path(mkdtemp(prefix="revops-leads-")), seed=1, scale=0.6)
+    with TemporaryDirectory(prefix="revops-leads-") as folder:
+        return lead_company(Path(folder), seed=1, scale=0.6)
 
 
 @lru_cache

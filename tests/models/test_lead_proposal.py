@@ -113,4 +113,5 @@ def test_gains_of_a_perfect_and_of_a_blind_score() -> None:
     blind = gains(outcome, np.full(100, 0.3), [0.25])
     assert blind.iloc[0].tolist() == [0.25, 0.25, 0.1]
     assert precision_at(outcome, outcome, 0.5) == 1.0
+    assert precision_at([1, 0, 0, 1, 0], [0.9, 0.8, 0.7, 0.6, 0.5], 0.5) == 1.0, "what follows the first is not needed"
     assert np.isnan(precision_at(np.zeros(5), np.arange(5), 0.5))

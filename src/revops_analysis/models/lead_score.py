@@ -178,7 +178,9 @@ def precision_at(outcome: npt.ArrayLike, probability: npt.ArrayLike, recall: flo
     taken, good = _steps(outcome, probability)
     if good[-1] == 0 or recall <= 0:
         return float("nan")
-    needed = float(np.interp(recall * good[-1], good, taken))
+    # Of the steps with as many good ones the first is meant: those after it only add others.
+    first = np.concatenate([[True], np.diff(good) > 0])
+    needed = float(np.interp(recall * good[-1], good[first], taken[first]))
     return recall * float(good[-1]) / needed
 
 
