@@ -227,7 +227,7 @@ def test_detect_ranks_findings_and_lists_who_could_not_look(playbook):
     silent = result.not_assessed.set_index("detector")["reason"]
     of_the_forecast = {"forecast_below_target", "forecast_on_past_dates", "crm_too_sure"}
     of_retention = {"nrr_decline", "implausible_retention", "worsening_cohort"}
-    others = {"stalled_deals", "coverage_below_required", "win_rate_drop"}
+    others = {"stalled_deals", "coverage_below_required", "win_rate_drop", "renewals_at_risk"}
     assert set(silent.index) == others | of_retention | of_the_forecast
     assert silent.str.len().gt(10).all()
     assert result.of("cohort_nrr") == []
