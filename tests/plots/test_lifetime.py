@@ -55,7 +55,10 @@ def test_tables_have_the_columns_that_the_chapter_names(overview, nothing) -> No
     for one in (overview, nothing):
         assert {"arr", "probability", "expected_loss"} <= set(one.renewals_table())
         assert {"brier", "log_loss", "roc_auc", "n", "lost"} <= set(one.trial_table())
-        assert {"mean", "p10", "p97_5", "base_mrr", "accounts"} <= set(one.outlook_table())
+        assert {"mean", "p10", "p97_5", "accounts", "past_periods"} <= set(one.outlook_table())
+        assert {"renewals", "arr", "notice_arr"} <= set(one.windows_table())
+        assert {"staying", "mean_low"} <= set(one.lifetimes_table())
+        assert one.parts_table().columns[0] == "part"
         assert {"wape", "bias", "inside_80", "horizon", "n"} <= set(one.errors_table())
         assert {"ratio", "ratio_low", "churned"} <= set(one.regression.ratios())
         assert one.value.table().columns[1] == "n"

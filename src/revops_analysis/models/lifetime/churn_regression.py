@@ -265,23 +265,48 @@ def _told_apart(fit: _Fit) -> dict[str, Any]:
 
 
 def _proportional(cox: Any, fit: _Fit, ample: bool) -> list[dict[str, Any]]:
-    """One row a term: scaled Schoenfeld residuals against the rank of time, adjusted over the terms.
+    """One row a term: whether its ratio changes with age, adjusted over the terms.
 
     With many departures the test finds changes that do not matter, so a rejected term is fitted again on early and on
     late departures, and what counts is how far the two differ.
     """
-    from lifelines.statistics import proportional_hazard_test
-
     table = fit.table()
-    given = table if (table["entry_age"] > 0).any() else table.drop(columns=["entry_age"])
-    found = proportional_hazard_test(cox, given, time_transform="rank").summary.loc[fit.terms["term"]]
-    adjusted = benjamini_hochberg(found["p"].to_numpy())
+    tested = _residuals(cox, fit) if not (table["entry_age"] > 0).any() else _difference(table, fit)
+    adjusted = benjamini_hochberg(tested["p"].to_numpy())
     halves = _halves(table, fit.options) if (adjusted < ALPHA).any() else None
     rows = []
     for place, term in enumerate(fit.terms["term"]):
-        row = _one_ratio(str(term), bool(adjusted[place] < ALPHA), ample, halves)
-        rows.append({**row, "term": term, "statistic": found["test_statistic"].iloc[place], "p_value": adjusted[place]})
+        if np.isnan(adjusted[place]):
+            few = "Not checked: early and late departures could not be told apart."
+            row = _row("one ratio at all ages", "REVIEW", None, few, "Compare the curves by eye.")
+        else:
+            row = _one_ratio(str(term), bool(adjusted[place] < ALPHA), ample, halves)
+        found = {"term": term, "statistic": tested["statistic"].iloc[place], "p_value": adjusted[place]}
+        rows.append({**row, **found})
     return rows
+
+
+def _residuals(cox: Any, fit: _Fit) -> pd.DataFrame:
+    """Test of scaled Schoenfeld residuals: [statistic, p], a row a term."""
+    from lifelines.statistics import proportional_hazard_test
+
+    given = fit.table().drop(columns=["entry_age"])
+    found = proportional_hazard_test(cox, given, time_transform="rank").summary.loc[fit.terms["term"]]
+    return found.rename(columns={"test_statistic": "statistic"})[["statistic", "p"]]
+
+
+def _difference(table: pd.DataFrame, fit: _Fit) -> pd.DataFrame:
+    """Wald test of the coefficients of early against those of late departures: lifelines has no residuals where
+    accounts enter late. Different departures, so the two are independent. Null where a half cannot be fitted."""
+    from scipy.stats import chi2
+
+    _, early, late = _halves(table, fit.options)
+    terms = fit.terms["term"]
+    if early is None or late is None:
+        return pd.DataFrame({"statistic": np.nan, "p": np.nan}, index=terms)
+    gap = early.params_[terms] - late.params_[terms]
+    statistic = gap**2 / (early.standard_errors_[terms] ** 2 + late.standard_errors_[terms] ** 2)
+    return pd.DataFrame({"statistic": statistic, "p": chi2.sf(statistic, 1)})
 
 
 def _one_ratio(term: str, rejected: bool, ample: bool, halves: tuple[float, Any, Any] | None) -> dict[str, Any]:
@@ -293,7 +318,8 @@ def _one_ratio(term: str, rejected: bool, ample: bool, halves: tuple[float, Any,
         return _row(name, "REVIEW", None, few, "Compare the curves by eye.")
     if halves is None or halves[1] is None or halves[2] is None:
         return _row(name, "FAIL", None, "The ratio changes with the age of accounts.", _BY_AGE)
-    split, early, late = halves[0], float(np.exp(halves[1][term])), float(np.exp(halves[2][term]))
+    split = halves[0]
+    early, late = (float(np.exp(half.params_[term])) for half in halves[1:])
     finding = f"The ratio is {early:.2f} up to month {split:.0f} and {late:.2f} after."
     if max(early / late, late / early) < SMALL_CHANGE:
         return _row(name, "REVIEW", None, finding, "Read the ratio as an average over ages.")
@@ -304,7 +330,7 @@ _BY_AGE = "Do not quote one ratio: use the curves."
 
 
 def _halves(table: pd.DataFrame, options: ChurnOptions) -> tuple[float, Any, Any]:
-    """Coefficients from departures up to the median one, and from those after it among accounts still there then."""
+    """Models of departures up to the median one, and of those after it among accounts still there then."""
     split = float(np.median(table.loc[table["churned"] == 1, "months"]))
     early = table.assign(
         churned=table["churned"].where(table["months"] <= split, 0.0), months=table["months"].clip(upper=split)
@@ -321,7 +347,7 @@ def _part(table: pd.DataFrame, options: ChurnOptions) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
-            return _cox(table, options).params_
+            return _cox(table, options)
     except (ConvergenceError, ConvergenceWarning):
         return None
 

@@ -129,6 +129,7 @@ def _notes(states: tuple[NrrState, ...], horizons: tuple[int, ...]) -> tuple[str
     return (
         f"{len(published)} months of net retention, three apart, are known; horizons of "
         f"{', '.join(map(str, horizons))} months overlap, so errors of neighbouring forecasts are not independent.",
+        f"Ranges of net retention are the model's until {ENOUGH} past forecasts of a horizon have been checked.",
     )
 
 

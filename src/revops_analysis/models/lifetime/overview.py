@@ -13,7 +13,7 @@ from revops_analysis.models.lifetime.churn_regression import ChurnRegression, ch
 from revops_analysis.models.lifetime.curves import LifetimeCurves, lifetime_curves
 from revops_analysis.models.lifetime.lifetimes import account_lifetimes
 from revops_analysis.models.lifetime.nrr_forecast import METHODS as NRR_METHODS
-from revops_analysis.models.lifetime.nrr_forecast import NrrForecast, nrr_forecast
+from revops_analysis.models.lifetime.nrr_forecast import MODEL, NrrForecast, nrr_forecast
 from revops_analysis.models.lifetime.renewal_model import one_thread
 from revops_analysis.models.lifetime.renewal_risk import RenewalRisk, renewal_history, renewal_risk
 from revops_analysis.models.lifetime.renewal_trial import METHODS, RenewalTrial, try_renewals
@@ -23,7 +23,7 @@ from revops_analysis.models.selection import CHOSEN
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
-SHOWN_RENEWALS = 25
+SHOWN_RENEWALS = 20
 """Renewals that a page lists by name; the rest are in its tables' files."""
 
 
@@ -54,10 +54,29 @@ class LifetimeOverview:
         return tuple(frame for frame in made if len(frame))
 
     def renewals_table(self, days: int = 90, most: int = SHOWN_RENEWALS) -> pd.DataFrame:
-        """Renewals due within `days` that put most at stake: [account_id, account_name, segment, ends_on, days, arr,
-        probability, expected_loss, reasons]."""
-        names = ["account_id", "account_name", "segment", "ends_on", "days", "arr", "probability", "expected_loss"]
-        return self.risk.within(days)[[*names, "reasons"]].head(most)
+        """Renewals due within `days` that put most at stake: [account (its name, or key), ends_on, arr, probability,
+        expected_loss, reasons]."""
+        rows = self.risk.within(days).head(most)
+        named = rows.assign(account=rows["account_name"].where(rows["account_name"].notna(), rows["account_id"]))
+        return named[["account", "ends_on", "arr", "probability", "expected_loss", "reasons"]]
+
+    def windows_table(self) -> pd.DataFrame:
+        """Renewals due by window: [days, renewals, arr, expected_loss, low, high, notice_arr, reason]."""
+        return self.risk.summary[["days", "renewals", "arr", "expected_loss", "low", "high", "notice_arr", "reason"]]
+
+    def lifetimes_table(self) -> pd.DataFrame:
+        """Lifetimes by scope: [scope, n, churned, at_horizon, mean_months, mean_low, mean_high, staying, reason]."""
+        names = ["scope", "n", "churned", "at_horizon", "mean_months", "mean_low", "mean_high", "staying", "reason"]
+        return self.curves.summary[names]
+
+    def parts_table(self) -> pd.DataFrame:
+        """What leads from 100% to the forecast: [part, one column a month ahead]."""
+        parts, frame = self.forecast.parts, self.forecast.frame
+        if parts.empty:
+            return pd.DataFrame(columns=["part"])
+        months = parts["horizon"].map(frame.set_index("horizon")["month"])
+        wide = parts.assign(month=months).pivot(index="title", columns="month", values="value")
+        return wide.reindex(parts["title"].drop_duplicates()).rename_axis(columns=None).reset_index(names="part")
 
     def trial_table(self) -> pd.DataFrame:
         """Scores of the renewal model beside plain rates, a row a method: [method, n, lost, brier, roc_auc, …]."""
@@ -71,14 +90,14 @@ class LifetimeOverview:
         return made.assign(reason=first["reason"]).reset_index(drop=True).rename(columns={"title": "method"})
 
     def outlook_table(self) -> pd.DataFrame:
-        """Net retention ahead: [month, mean, p10, p90, p2_5, p97_5, base_mrr, accounts, label, reason]."""
-        names = ["month", "mean", "p10", "p90", "p2_5", "p97_5", "base_mrr", "accounts", "label", "reason"]
+        """Net retention ahead: [month, mean, p10, p90, p2_5, p97_5, accounts, past_periods, reason]."""
+        names = ["month", "mean", "p10", "p90", "p2_5", "p97_5", "accounts", "past_periods", "reason"]
         frame = self.forecast.frame
         return frame[names] if len(frame) else pd.DataFrame(columns=names)
 
     def errors_table(self) -> pd.DataFrame:
-        """Past errors by method and horizon, ranges where stated: [method, horizon, n, wape, bias, inside_80]."""
-        errors = self.forecast.errors
+        """Past errors by horizon and method, ranges where stated: [horizon, method, n, wape, bias, inside_80]."""
+        errors = self.forecast.errors[self.forecast.errors["method"] != MODEL]
         coverage = self.forecast.coverage
         inside = coverage[coverage["interval"] == 80][["method", "horizon", "share"]].rename(
             columns={"share": "inside_80"}

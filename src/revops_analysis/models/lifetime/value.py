@@ -68,7 +68,7 @@ class LifetimeValue:
     by: str | None
 
     def table(self) -> pd.DataFrame:
-        """A row a scope: [scope, n, cohort, cohort_low, cohort_high, mean_lifetime …, one_over_churn …, reason]."""
+        """A row a scope: [scope, n, cohort, cohort_low, cohort_high, mean_lifetime, one_over_churn, reason]."""
         rows = []
         for scope, group in self.frame.groupby("scope", sort=False, dropna=False):
             first = group.iloc[0]
@@ -78,7 +78,7 @@ class LifetimeValue:
                 row |= {f"{found['method']}_low": found["low"], f"{found['method']}_high": found["high"]}
             reasons = dict.fromkeys(reason for reason in group["reason"] if isinstance(reason, str))
             rows.append({**row, "reason": "; ".join(reasons) or None})
-        columns = [name for method in METHODS for name in (method, f"{method}_low", f"{method}_high")]
+        columns = ["cohort", "cohort_low", "cohort_high", "mean_lifetime", "one_over_churn"]
         return pd.DataFrame(rows, columns=["scope", "n", *columns, "reason"])
 
 
