@@ -15,7 +15,7 @@ from attribution.random_companies import random_company, shuffled
 from attribution.touch_rows import deal, snapshot_of, touch, words_with
 from builders import make_definitions
 from revops_analysis.attribution.credit import by_rules, compare, credit, models, shared_by_weights
-from revops_analysis.attribution.journeys import JourneyOptions, journeys
+from revops_analysis.attribution.journeys import JourneyOptions, journeys, named
 from revops_analysis.attribution.rules import RULES
 from revops_analysis.attribution.totals import Cut
 from revops_analysis.errors import ConfigurationError
@@ -38,9 +38,9 @@ def shares(snapshot, model, options=None):
 
 def wide(made):
     """Shares and cents under all rules, a row a touch and deal, with the deal's key."""
-    frame = by_rules(made, list(RULES)).to_pandas()
+    frame = named(by_rules(made, list(RULES)), made.names).to_pandas()
     deals = made.base.select("deal_number", "opportunity_id").to_pandas()
-    merged = frame.merge(deals, on="deal_number").drop(columns="deal_number")
+    merged = frame.merge(deals, on="deal_number").drop(columns=["deal_number", "channel_number", "campaign_number"])
     return merged.sort_values(["opportunity_id", "touchpoint_id"]).reset_index(drop=True)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 
+from attribution.random_companies import random_company
 from attribution.touch_rows import deal, snapshot_of, touch, words_with
 from builders import make_definitions
 from revops_analysis.attribution.channels import channel_of, unknown_channels
@@ -272,3 +274,26 @@ def test_the_definitions_know_every_spelling_of_the_sample_company():
     for channel, spellings in CHANNEL_SPELLINGS.items():
         for spelling in (channel, *spellings, channel.upper()):
             assert channel_of(spelling, words) == channel
+
+
+def test_nothing_dated_after_the_day_changes_a_journey():
+    known, day = random_company(4, deals=30), "2026-05-20"
+    changed = {name: [dict(row) for row in rows] for name, rows in known.items()}
+    changed["touchpoints"] = [row for row in changed["touchpoints"] if row["occurred_at"] < day]
+    for number, row in enumerate(changed["touchpoints"]):
+        late = number % 3 == 0
+        for rows in (known["touchpoints"], changed["touchpoints"]):
+            same = next(each for each in rows if each["touchpoint_id"] == row["touchpoint_id"])
+            same |= {"campaign_id": "k1", "responded_at": None} if late else {"campaign_id": "k1"}
+        if late:
+            row["responded_at"] = "2026-06-01"
+    changed["touchpoints"].append(touch("later", "2026-05-25", account_id="a1"))
+    changed["leads"].append({"lead_id": "later", "created_at": "2026-05-25", "account_id": "a1"})
+    made = [
+        journeys(snapshot_of(t["opportunities"], t["touchpoints"], leads=t["leads"], as_of=day))
+        for t in (known, changed)
+    ]
+    frames = [each.touches.to_pandas().sort_values(["opportunity_id", "touchpoint_id"]) for each in made]
+    assert len(frames[0]) > 20
+    pd.testing.assert_frame_equal(*[frame.reset_index(drop=True) for frame in frames])
+    pd.testing.assert_frame_equal(*[each.exclusions for each in made])

@@ -18,14 +18,14 @@ _WIDE = "decimal(22, 2)"
 """Room for every amount times a hundred."""
 
 
-def cents_between(cents: ir.Value, before: ir.Value, up_to: ir.Value) -> ir.Value:
-    """Return the cents of a touch: of all `cents`, those between the shares `before` it and `up_to` it (0 to 1).
+def cents_between(cents: ir.Value, before: ir.Value, up_to: ir.Value, whole: ir.Value) -> ir.Value:
+    """Return the cents of a touch: of all `cents`, those between the parts `before` it and `up_to` it of a `whole`.
 
     Null where the deal has no amount. A negative amount is shared out like a positive one. Exact for amounts below 45
     trillion (2^52 cents), beyond which not every cent is a number of its own.
     """
-    size = cents.cast("float64")
-    return ((size * up_to + 0.5).floor() - (size * before + 0.5).floor()).cast("int64")
+    a_part = cents.cast("float64") / whole
+    return ((a_part * up_to + 0.5).floor() - (a_part * before + 0.5).floor()).cast("int64")
 
 
 def whole_weight(weight: ir.Value) -> ir.Value:

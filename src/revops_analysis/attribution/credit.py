@@ -19,7 +19,7 @@ import ibis
 import ibis.expr.types as ir
 
 from revops_analysis.attribution.allocation import cents_between, money, whole_weight
-from revops_analysis.attribution.journeys import Journeys
+from revops_analysis.attribution.journeys import Journeys, named
 from revops_analysis.attribution.rules import RULES, Parts, Window, place_in
 from revops_analysis.metrics.deals import missing
 from revops_analysis.metrics.where import check_names
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from revops_analysis.attribution.totals import Cut
 
-KEYS = ("deal_number", "touchpoint_id", "channel", "campaign_id", "team")
+KEYS = ("deal_number", "touchpoint_id", "channel_number", "campaign_number")
 """Columns that every table of credit begins with."""
 
 
@@ -66,10 +66,10 @@ class Credit:
     def table(self) -> ir.Table:
         """The tidy table."""
         deals = self.journeys.base.select(of_deal="deal_number", opportunity_id="opportunity_id")
-        shared = self.shared.inner_join(deals, self.shared.deal_number == deals.of_deal)
-        return shared.select(
-            "opportunity_id", *KEYS[1:], "share", model=ibis.literal(self.model.name), amount=money(shared.cents)
-        ).relocate("model", before="share")
+        joined = self.shared.inner_join(deals, self.shared.deal_number == deals.of_deal)
+        shared = named(joined, self.journeys.names).mutate(model=ibis.literal(self.model.name))
+        columns = ("opportunity_id", "touchpoint_id", "channel", "campaign_id", "team", "model", "share")
+        return shared.select(*columns, amount=money(shared.cents))
 
     def totals(self, by: Sequence[str] = ("channel",), cut: Cut | None = None) -> pd.DataFrame:
         """Return what each channel, campaign, segment … receives; see `totals.totals` for columns and views."""
@@ -147,7 +147,7 @@ def _shares(name: str, staged: ir.Table) -> dict[str, ir.Value]:
     """The two columns of a rule from its parts."""
     own, so_far, whole = (staged[f"{name}_{part}"].cast("float64") for part in _PARTS)
     share = own / whole
-    cents = cents_between(staged.cents, (so_far - own) / whole, so_far / whole)
+    cents = cents_between(staged.cents, so_far - own, so_far, whole)
     if RULES[name].window == "sourced":
         share = ibis.ifelse(staged.in_sourced, share, ibis.null("float64"))
         cents = ibis.ifelse(staged.in_sourced, cents, ibis.null("int64"))
@@ -196,7 +196,7 @@ def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "i
     even = whole.mutate(weight=ibis.ifelse(nothing, ibis.literal(1, "int64"), whole.weight))
     summed = _with_sums(even, "weight", "touch_order")
     own, so_far, total = (summed[name].cast("float64") for name in ("weight", "so_far", "in_all"))
-    cents = cents_between(summed.cents, (so_far - own) / total, so_far / total)
+    cents = cents_between(summed.cents, so_far - own, so_far, total)
     return summed.select(*KEYS, share=own / total, cents=cents)
 
 

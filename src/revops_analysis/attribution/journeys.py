@@ -23,9 +23,10 @@ import pyarrow as pa
 from ibis import _
 
 from revops_analysis.attribution.allocation import cents_of
+from revops_analysis.attribution.channels import numbered_channels, words_in
 from revops_analysis.attribution.options import JourneyOptions
-from revops_analysis.attribution.placing import placed_touches
-from revops_analysis.attribution.touches import joined_touches
+from revops_analysis.attribution.placing import Placing, placed_touches
+from revops_analysis.attribution.touches import Names, campaigns_of, joined_touches, people_of
 from revops_analysis.periods import end_of_day_utc
 
 if TYPE_CHECKING:
@@ -87,19 +88,26 @@ class Journeys:
         return self._keep("base", lambda: _base_deals(self.snapshot, self.options))
 
     @cached_property
+    def names(self) -> Names:
+        """What the numbers of channels and campaigns stand for."""
+        words, channels = numbered_channels(words_in(self.snapshot), self.snapshot.definitions)
+        return Names(words, channels, self._keep("campaigns", lambda: campaigns_of(self.snapshot)))
+
+    @cached_property
     def candidates(self) -> ir.Table:
         """Every touch that could be joined, with `unusable` where it may be in no journey; see `joined_touches`."""
-        return joined_touches(self.snapshot, self.options)
+        return joined_touches(self.snapshot, self.options, self.names)
 
     @cached_property
     def placed(self) -> ir.Table:
         """Touches in journeys with little beside their place, which is what models read; see `placing`."""
-        return placed_touches(self._keep, self.candidates, self.base, self.options)
+        how = Placing(people_of(self.snapshot), self.options, self._keep)
+        return placed_touches(self.candidates, self.base, how)
 
     @cached_property
     def touches(self) -> ir.Table:
         """Touches in journeys, a row a touch and deal, with everything that is known of them."""
-        return _described(self.placed, self.base, self.snapshot)
+        return _described(self)
 
     @cached_property
     def counted(self) -> ir.Table:
@@ -189,27 +197,45 @@ def _counted(placed: ir.Table, base: ir.Table) -> ir.Table:
     )
 
 
-def _described(placed: ir.Table, base: ir.Table, snapshot: Snapshot) -> ir.Table:
-    """Name the anchors, the day and the deal of every touch, and number those of the sourced window."""
-    none = ibis.null("int32")
-    deals = base.select(of_deal="deal_number", opportunity_id="opportunity_id", until="until")
-    rows = placed.inner_join(deals, placed.deal_number == deals.of_deal)
+def named(table: ir.Table, names: Names) -> ir.Table:
+    """Add channel, team and campaign_id to a table that has channel_number and campaign_number."""
+    return with_campaigns(with_channels(table, names), names)
+
+
+def with_channels(table: ir.Table, names: Names) -> ir.Table:
+    """Add channel and team to a table that has channel_number."""
+    channels = names.channels.select("channel", "team", of_channel="channel_number")
+    return table.left_join(channels, table.channel_number == channels.of_channel).drop("of_channel")
+
+
+def with_campaigns(table: ir.Table, names: Names) -> ir.Table:
+    """Add campaign_id to a table that has campaign_number."""
+    campaigns = names.campaigns.select("campaign_id", of_campaign="campaign_number")
+    return table.left_join(campaigns, table.campaign_number == campaigns.of_campaign).drop("of_campaign")
+
+
+def _described(journeys: Journeys) -> ir.Table:
+    """Name the anchors, the day, the person and the deal of every touch, and number those of the sourced window."""
+    none, snapshot = ibis.null("int32"), journeys.snapshot
+    deals = journeys.base.select(of_deal="deal_number", opportunity_id="opportunity_id", until="until")
+    people = people_of(snapshot).select("contact_id", met_in="touchpoint_id")
+    rows = journeys.placed.inner_join(deals, journeys.placed.deal_number == deals.of_deal)
+    rows = named(rows.left_join(people, rows.touchpoint_id == people.met_in), journeys.names)
     in_sourced = (rows.touch_order > rows.early) & (rows.touch_order <= rows.by_deal)
-    named = rows.mutate(
+    shown = rows.mutate(
         day=snapshot.day_of(rows.occurred_at),
-        contact_id=ibis.ifelse(rows.is_contact, rows.person, ibis.null("string")),
         sourced_order=ibis.ifelse(in_sourced, (rows.touch_order - rows.early).cast("int32"), none),
         sourced_touches=ibis.ifelse(in_sourced, (rows.by_deal - rows.early).cast("int32"), none),
         lead_creation_order=ibis.ifelse(rows.by_lead > 0, rows.by_lead, none),
         deal_creation_order=ibis.ifelse(rows.by_deal > 0, rows.by_deal, none),
         closing_order=ibis.ifelse(rows.is_closed, rows.touches, none),
     )
-    return named.mutate(
-        is_first=named.touch_order == 1,
-        is_last=named.touch_order == named.touches,
-        days_before_anchor=named.until.delta(named.day, unit="day").cast("int32"),
+    return shown.mutate(
+        is_first=shown.touch_order == 1,
+        is_last=shown.touch_order == shown.touches,
+        days_before_anchor=shown.until.delta(shown.day, unit="day").cast("int32"),
         **{
-            f"is_{name}": (named.touch_order == named[f"{name}_order"]).fill_null(False)
+            f"is_{name}": (shown.touch_order == shown[f"{name}_order"]).fill_null(False)
             for name in ("lead_creation", "deal_creation", "closing")
         },
     ).select(*TOUCH_COLUMNS)

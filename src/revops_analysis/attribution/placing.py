@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
@@ -11,16 +12,7 @@ import ibis.expr.types as ir
 if TYPE_CHECKING:
     from revops_analysis.attribution.options import JourneyOptions
 
-_OF_TOUCH = (
-    "touchpoint_id",
-    "person",
-    "is_contact",
-    "occurred_at",
-    "channel",
-    "campaign_id",
-    "team",
-    "took_channel",
-)
+_OF_TOUCH = ("touchpoint_id", "occurred_at", "channel_number", "campaign_number", "took_channel")
 _OF_DEAL = ("deal_number", "cents", "is_closed")
 _BEFORE = ("is_early", "is_by_lead", "is_by_deal")
 _PLACES = ("touch_order", "touches", "early", "by_lead", "by_deal", "seconds_before_last")
@@ -44,12 +36,16 @@ def in_window(pairs: ir.Table) -> ir.BooleanValue:
     return (pairs.occurred_at >= pairs.deal_influence_from) & (pairs.occurred_at < pairs.deal_until_at)
 
 
-def placed_touches(
-    keep: Callable[[str, Callable[[], ir.Table]], ir.Table],
-    candidates: ir.Table,
-    base: ir.Table,
-    options: JourneyOptions,
-) -> ir.Table:
+@dataclass(frozen=True)
+class Placing:
+    """What it takes to place touches: who they were with, the options, and how to keep a table in the engine."""
+
+    people: ir.Table
+    options: JourneyOptions
+    keep: Callable[[str, Callable[[], ir.Table]], ir.Table]
+
+
+def placed_touches(candidates: ir.Table, base: ir.Table, how: Placing) -> ir.Table:
     """One row a touch in a journey, repeats left out.
 
     Columns: those of `_OF_TOUCH`, deal_number, cents (of the deal), is_closed, and
@@ -60,12 +56,12 @@ def placed_touches(
     Touches are sorted once. A repeat has a touch of the same deal shortly before it, so only deals with two touches
     that close are looked at for repeats, and only they are sorted again.
     """
-    first = keep("placed", lambda: _placed(_inside(candidates, base), options))
-    minutes = options.duplicate_minutes
+    options, minutes = how.options, how.options.duplicate_minutes
+    first = how.keep("placed", lambda: _placed(_inside(candidates, base), options))
     if not minutes:
         return first.drop("is_near", *_BEFORE)
-    suspect = keep("with near touches", lambda: first.filter(first.is_near).select("deal_number").distinct())
-    again = keep("placed again", lambda: _placed(_without_repeats(first, suspect, minutes), options))
+    suspect = how.keep("with near touches", lambda: first.filter(first.is_near).select("deal_number").distinct())
+    again = how.keep("placed again", lambda: _placed(_without_repeats(first, suspect, how), options))
     settled = first.anti_join(suspect, "deal_number")
     return settled.union(again).drop("is_near", *_BEFORE)
 
@@ -107,15 +103,18 @@ def _placed(inside: ir.Table, options: JourneyOptions) -> ir.Table:
     )
 
 
-def _without_repeats(placed: ir.Table, suspect: ir.Table, minutes: int) -> ir.Table:
+def _without_repeats(placed: ir.Table, suspect: ir.Table, how: Placing) -> ir.Table:
     """The touches of suspect deals without those that have one of the same person, channel and campaign before them.
 
     Touches of nobody in particular stay: they may be of different people.
     """
     rows = placed.semi_join(suspect, "deal_number").drop(*_PLACES, "is_near")
+    people = how.people.select("person", met_in="touchpoint_id")
+    known = rows.left_join(people, rows.touchpoint_id == people.met_in).drop("met_in")
     alike = ibis.window(
-        group_by=["deal_number", "person", "channel", "campaign_id"], order_by=["occurred_at", "touchpoint_id"]
+        group_by=["deal_number", "person", "channel_number", "campaign_number"],
+        order_by=["occurred_at", "touchpoint_id"],
     )
-    limit = rows.occurred_at.lag(1).over(alike) + ibis.interval(minutes=minutes)
-    marked = rows.mutate(is_repeat=(limit >= rows.occurred_at).fill_null(False) & rows.person.notnull())
-    return marked.filter(~marked.is_repeat).drop("is_repeat")
+    limit = known.occurred_at.lag(1).over(alike) + ibis.interval(minutes=how.options.duplicate_minutes)
+    marked = known.mutate(is_repeat=(limit >= known.occurred_at).fill_null(False) & known.person.notnull())
+    return marked.filter(~marked.is_repeat).drop("is_repeat", "person")

@@ -15,6 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from revops_analysis.attribution.journeys import with_campaigns, with_channels
 from revops_analysis.attribution.rules import Window
 from revops_analysis.metrics.deals import missing, quarter_label, within
 from revops_analysis.metrics.where import Where, check_names
@@ -22,6 +23,7 @@ from revops_analysis.periods import Period
 
 if TYPE_CHECKING:
     from revops_analysis.attribution.journeys import Journeys
+    from revops_analysis.attribution.touches import Names
 
 View = Literal["cohort", "period"]
 
@@ -64,7 +66,7 @@ def totals(journeys: Journeys, wide: ir.Table, windows: Mapping[str, Window], cu
     """
     check_names(cut.by, DIMENSIONS, "dimension", "by of attribution")
     deals = _deals(journeys, cut)
-    rows = _filtered(_credited(wide, deals, windows, cut), cut)
+    rows = _filtered(_credited(wide, deals, journeys.names, windows, cut), cut)
     found = [_added(rows, cut, {name: (f"{name}_share", f"{name}_cents") for name in windows}, attributed=True)]
     for window in sorted(set(windows.values())):
         count = deals.sourced_touches if window == "sourced" else deals.touches
@@ -103,13 +105,16 @@ def _asks(cut: Cut, name: str) -> bool:
     return name in cut.by or name in cut.where.columns
 
 
-def _credited(wide: ir.Table, deals: ir.Table, windows: Mapping[str, Window], cut: Cut) -> ir.Table:
+def _credited(wide: ir.Table, deals: ir.Table, names: Names, windows: Mapping[str, Window], cut: Cut) -> ir.Table:
     """The credit of the deals of the cut, with the dimensions that it asks for."""
     asked = [name for name in DEAL_DIMENSIONS if _asks(cut, name)]
     side = deals.select("is_booked", "is_priced", of_deal="deal_number", **{f"deal_{name}": name for name in asked})
-    joined = wide.inner_join(side, wide.deal_number == side.of_deal)
+    # Each name is a join of all touches, so only those that are asked for are looked up.
+    known = with_channels(wide, names) if _asks(cut, "channel") or _asks(cut, "team") else wide
+    known = with_campaigns(known, names) if _asks(cut, "campaign") else known
+    joined = known.inner_join(side, known.deal_number == side.of_deal)
     values = {name: joined[name] for model in windows for name in (f"{model}_share", f"{model}_cents")}
-    touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items()}
+    touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items() if column in joined.columns}
     dims = {name: joined[f"deal_{name}"] for name in asked}
     return joined.select("is_booked", "is_priced", **touch, **dims, **values)
 

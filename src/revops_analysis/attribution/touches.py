@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
-
-from revops_analysis.attribution.channels import named_channels, words_in
 
 if TYPE_CHECKING:
     from revops_analysis.attribution.options import JourneyOptions
@@ -21,19 +20,29 @@ NO_ACCOUNT = "no account, person, lead or deal to join on"
 _TEXT = ("account_id", "contact_id", "lead_id", "opportunity_id", "channel", "campaign_id")
 
 
-def joined_touches(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
+@dataclass(frozen=True)
+class Names:
+    """What numbers stand for: `words` (word → channel_number), `channels` (channel_number → channel, team) and
+    `campaigns` (campaign_number → campaign_id).
+    """
+
+    words: ir.Table
+    channels: ir.Table
+    campaigns: ir.Table
+
+
+def joined_touches(snapshot: Snapshot, options: JourneyOptions, names: Names) -> ir.Table:
     """One row a touch known by the end of the as-of date, those that cannot be used included.
 
-    Columns: touchpoint_id ('activity:' and its key for a mapped activity), campaign_id, opportunity_id (the deal the
-    touch was recorded on), occurred_at (UTC), channel and team (null where not known), took_channel (the channel is its
-    campaign's), person (the contact, else the lead) and is_contact (which of them), and
+    Columns: touchpoint_id ('activity:' and its key for a mapped activity), opportunity_id (the deal the touch was
+    recorded on), occurred_at (UTC), channel_number and campaign_number (as `Names` has them; null where not known),
+    took_channel (the channel is its campaign's), and
     - account_id: the touch's own, else the person's, else the lead's (its account, person or deal), else the deal's;
     - unusable: why the touch can be in no journey (`NO_TIME`, `NOT_ANSWERED`, `NO_ACCOUNT`), or null. A touch with
       several reasons has the first of them.
     """
     worded = _with_campaign(_recorded(snapshot), snapshot, options)
-    named = named_channels(worded, "channel", words_in(snapshot), snapshot.definitions)
-    placed = _placed(named, snapshot)
+    placed = _placed(worded, snapshot)
     needs = {"all": ibis.literal(True), "none": ibis.literal(False), "campaigns": placed.campaign_id.notnull()}
     silent = needs[options.answered or "campaigns"] & ~placed.is_activity & placed.responded_at.isnull()
     nowhere = placed.account_id.isnull() & placed.opportunity_id.isnull()
@@ -43,19 +52,32 @@ def joined_touches(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
         (nowhere, NO_ACCOUNT),
         else_=ibis.null("string"),
     )
-    return placed.select(
+    known = placed.mutate(unusable=unusable)
+    known = known.left_join(names.words, known.channel == names.words.word)
+    campaigns = names.campaigns.select("campaign_number", numbered="campaign_id")
+    known = known.left_join(campaigns, known.campaign_id == campaigns.numbered)
+    return known.select(
         "touchpoint_id",
         "account_id",
         "opportunity_id",
-        "campaign_id",
         "occurred_at",
-        "channel",
-        "team",
+        "channel_number",
+        "campaign_number",
         "took_channel",
-        person=ibis.coalesce(placed.contact_id, placed.lead_id),
-        is_contact=placed.contact_id.notnull(),
-        unusable=unusable,
+        "unusable",
     )
+
+
+def people_of(snapshot: Snapshot) -> ir.Table:
+    """Who each touch was with: touchpoint_id, person (the contact, else the lead; null: nobody known), contact_id."""
+    recorded = _recorded(snapshot)
+    return recorded.select("touchpoint_id", "contact_id", person=ibis.coalesce(recorded.contact_id, recorded.lead_id))
+
+
+def campaigns_of(snapshot: Snapshot) -> ir.Table:
+    """Every campaign that a touch names, with a number: campaign_number, campaign_id."""
+    found = snapshot.table("touchpoints").select("campaign_id").drop_null().distinct()
+    return found.mutate(campaign_number=ibis.row_number().over(ibis.window(order_by="campaign_id")).cast("int32"))
 
 
 def _recorded(snapshot: Snapshot) -> ir.Table:
