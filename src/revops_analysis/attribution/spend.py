@@ -21,6 +21,7 @@ import pandas as pd
 
 from revops_analysis.attribution.channels import channel_of
 from revops_analysis.attribution.credit import credit
+from revops_analysis.attribution.journeys import with_channels
 from revops_analysis.attribution.path_models import markov_totals
 from revops_analysis.metrics.deals import missing
 
@@ -109,7 +110,7 @@ def _credit(journeys: Journeys, periods: Sequence[Period], model: str) -> pd.Dat
         created_on="created_on",
         booked_on=ibis.ifelse(deals.status == "won", deals.booked_on, ibis.null("date")),
     )
-    rows = shared.inner_join(side, shared.deal_number == side.credited_deal)
+    rows = with_channels(shared.inner_join(side, shared.deal_number == side.credited_deal), journeys.names)
     won = ~missing(rows.booked_on)
     created = _by_day(
         rows,
