@@ -110,7 +110,7 @@ def _credit(journeys: Journeys, periods: Sequence[Period], model: str) -> pd.Dat
         created_on="created_on",
         booked_on=ibis.ifelse(deals.status == "won", deals.booked_on, ibis.null("date")),
     )
-    rows = shared.inner_join(side, shared.deal_number == side.credited_deal)
+    rows = with_channels(shared.inner_join(side, shared.deal_number == side.credited_deal), journeys.names)
     won = ~missing(rows.booked_on)
     created = _by_day(
         rows,
