@@ -221,7 +221,7 @@ def _sized(deals: pd.DataFrame, chosen: pd.Series) -> dict[str, object]:
 
 
 def _cents(deals: pd.DataFrame) -> int:
-    return int(deals["cents"].fillna(0).astype("int64").sum())
+    return int(deals["cents"].dropna().astype("int64").sum())
 
 
 def _by_team(deals: pd.DataFrame, chosen: dict[str, pd.Series], rest: pd.Series | None = None) -> pd.DataFrame:

@@ -74,9 +74,9 @@ def spend_returns(journeys: Journeys, periods: Sequence[Period], model: str | No
     name = model or snapshot.definitions.attribution.official_model
     credited = _chain_credit(journeys, periods) if name == "markov" else _credit(journeys, periods, name)
     spent = monthly_spend(snapshot)
-    parts = [_channel_rows(credited, spent, period, snapshot) for period in periods]
+    rows = [row for period in periods for row in _channel_rows(credited, spent, period, snapshot)]
     company = pd.DataFrame([_company_row(snapshot, spent, period) for period in periods])
-    return SpendReturns(name, pd.concat(parts, ignore_index=True), company, _notes(snapshot, spent))
+    return SpendReturns(name, pd.DataFrame(rows, columns=list(_COLUMNS)), company, _notes(snapshot, spent))
 
 
 def monthly_spend(snapshot: Snapshot) -> pd.DataFrame:
@@ -104,7 +104,7 @@ _CREDITED = ("period", "channel", "pipeline", "deals", "bookings_of_created", "b
 
 def _credit(journeys: Journeys, periods: Sequence[Period], model: str) -> pd.DataFrame:
     """Credited cents and shares of deals by period and channel, both views; aggregated by day in the engine."""
-    shared, deals = with_channels(credit(journeys, model).shared, journeys.names), journeys.deals
+    shared, deals = credit(journeys, model).shared, journeys.deals
     side = deals.select(
         credited_deal="deal_number",
         created_on="created_on",
@@ -163,7 +163,15 @@ def _months(period: Period, spent: pd.DataFrame) -> tuple[pd.DataFrame, set[pd.T
     return spent[spent["month"].isin(wanted)], wanted
 
 
-def _channel_rows(credited: pd.DataFrame, spent: pd.DataFrame, period: Period, snapshot: Snapshot) -> pd.DataFrame:
+_COLUMNS = (
+    *("period", "channel", "spend", "pipeline", "deals", "bookings_of_created", "bookings", "won_deals"),
+    *("cost_per_pipeline", "cost_per_booking", "return_on_spend", "cohort_return", "reason", "is_complete"),
+)
+
+
+def _channel_rows(
+    credited: pd.DataFrame, spent: pd.DataFrame, period: Period, snapshot: Snapshot
+) -> list[dict[str, object]]:
     mine, wanted = _months(period, spent)
     mine = mine.dropna(subset=["channel"])
     rows = credited[credited["period"] == period.label].drop(columns="period")
@@ -175,10 +183,9 @@ def _channel_rows(credited: pd.DataFrame, spent: pd.DataFrame, period: Period, s
         cents, reason = _recorded(costs, wanted, spent.empty, name)
         got = rows[rows["channel"].isna() if name is None else rows["channel"] == name].drop(columns="channel")
         numbers = {column: float(got[column].iloc[0]) if len(got) else 0.0 for column in _CREDITED[2:]}
-        found.append({"period": period.label, "channel": name, **_ratios(numbers, cents), "reason": reason})
-    columns = ["period", "channel", "spend", "pipeline", "deals", "bookings_of_created", "bookings", "won_deals"]
-    columns += ["cost_per_pipeline", "cost_per_booking", "return_on_spend", "cohort_return", "reason"]
-    return pd.DataFrame(found, columns=columns).assign(is_complete=period.end <= snapshot.as_of)
+        facts = {"period": period.label, "channel": name, "reason": reason, "is_complete": period.end <= snapshot.as_of}
+        found.append({**facts, **_ratios(numbers, cents)})
+    return found
 
 
 def _recorded(
