@@ -182,7 +182,8 @@ def _run(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     if done.returncode != 0:
         return {"error": " ".join(done.stderr.strip().splitlines()[-3:])}
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    told = done.stdout[done.stdout.rindex('{"seconds"') :]  # an engine may have shown its progress before
+    answer: dict[str, Any] = json.loads(told)
     return answer
 
 

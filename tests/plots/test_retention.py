@@ -68,6 +68,8 @@ def test_the_triangle_writes_mature_cells_and_leaves_the_others_blank(snapshot) 
     triangle = cohort_triangle(snapshot)
     figure = draw.plot_cohort_triangle(triangle)
     grid = triangle.grid("nrr")
+    figure.canvas.draw()
+    assert "100%" in [label.get_text() for label in figure.axes[1].get_xticklabels()]
     written = [text.get_text() for text in figure.axes[0].texts]
     assert len(written) == int(np.isfinite(grid.drop(columns=0).to_numpy()).sum())
     assert f"{grid.loc['2023-Q3', 12] * 100:.0f}" in written
