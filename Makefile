@@ -82,5 +82,5 @@ lock: ## Resolve requirements.lock again from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-header --group dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
-clean: ## Remove the warehouse and rendered reports; keeps the environment
-	@rm -rf warehouse reports/*/ reports/.locks reports/index.html .hypothesis .mypy_cache .ruff_cache
+clean: ## Remove loads and rendered reports; keeps the environment and the memory of what was mailed
+	@rm -rf warehouse/*/ warehouse/.locks reports/*/ reports/.locks reports/index.html .hypothesis .mypy_cache .ruff_cache
