@@ -30,7 +30,7 @@ def test_the_headline_by_hand(overview):
     assert shown.loc["marketing_credit", "low"] <= shown.loc["marketing_credit", "value"]
     company_row = overview.year_spend.company.iloc[0]
     assert company_row["all_spend"] == Decimal(12 * (10 + 5_000 + 2 * 2_000))
-    assert shown.loc["cac", "value"] == pytest.approx(float(company_row["all_spend"]) / 8)
+    assert shown.loc["booked_cac", "value"] == pytest.approx(float(company_row["all_spend"]) / 8)
     assert shown["reason"].isna().all()
 
 
@@ -85,7 +85,7 @@ def test_without_spend_returns_are_missing_and_verdicts_are_of_credit():
     found = attribution_overview(company(spend=False), "2026-Q3")
     assert found.returns.empty
     shown = headline(found)
-    for metric in ("return_on_programme_spend", "cac", "payback_months"):
+    for metric in ("return_on_programme_spend", "booked_cac", "booked_payback_months"):
         assert np.isnan(shown.loc[metric, "value"])
         assert shown.loc[metric, "reason"]
     assert set(found.verdict["subject"]) == {"largest", "order"}

@@ -200,10 +200,10 @@ def _headline(
         _disputed(sourced, period),
         _team_share(made, compared, year),
         _programme_return(spend, year),
-        {"metric": "cac", "period": year.label, "value": company["cac"], "unit": "currency"}
+        {"metric": "booked_cac", "period": year.label, "value": company["cac"], "unit": "currency"}
         | {"n": company["new_customers"], "reason": company["reason"]},
-        {"metric": "payback_months", "period": year.label, "value": company["payback_months"], "unit": "number"}
-        | {"n": company["new_customers"], "reason": company["payback_reason"]},
+        {"metric": "booked_payback_months", "period": year.label, "unit": "number"}
+        | {"value": company["payback_months"], "n": company["new_customers"], "reason": company["payback_reason"]},
     ]
     return _told(rows)
 

@@ -37,7 +37,7 @@ NO_CHANNEL = "touches whose channel is not recorded"
 WHOLE_CONTRACTS = "amounts are those of whole contracts, not of a year"
 
 PROGRAMME_LABEL = "Programme spend per new customer; leaves out people and tools, so it is not CAC"
-CAC_LABEL = "CAC: all sales and marketing spend per new customer"
+CAC_LABEL = "CAC: all sales and marketing spend per new customer, counted by its first booked deal"
 
 
 @dataclass(frozen=True, eq=False)

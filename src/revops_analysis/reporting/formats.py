@@ -13,7 +13,10 @@ from typing import Any
 NOTHING = "–"
 MINUS = "−"
 
-ACRONYMS = {"nrr": "NRR", "grr": "GRR", "mrr": "MRR", "arr": "ARR", "id": "ID", "n": "n"}
+ACRONYMS = {
+    **{word: word.upper() for word in ("nrr", "grr", "mrr", "arr", "id", "cac", "crm", "wape", "roc", "auc")},
+    "n": "n",
+}
 NUMERIC_UNITS = ("currency", "currency_per_day", "rate", "count", "days", "minutes", "ratio", "number", "score")
 _DECIMALS = {
     "currency": 2,
