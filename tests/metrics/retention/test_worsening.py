@@ -58,3 +58,10 @@ def test_survivors_of_the_opening_are_no_cohort(measure) -> None:
     cells = worsening_cohorts(made(2), measure).cells
     assert not cells["cohort"].str.startswith("before").any()
     assert (cells["age_months"] > 0).all()
+
+
+def test_without_revenue_nothing_is_found_in_the_same_columns() -> None:
+    nothing = worsening_cohorts(company([], "2025-12-31"))
+    assert nothing.reason
+    assert nothing.worse.empty
+    assert list(nothing.worse.columns) == list(worsening_cohorts(made(2)).worse.columns)

@@ -109,6 +109,7 @@ def test_nothing_due_is_said(terms) -> None:
     risk = renewal_risk(company(terms, "2024-05-31"))
     assert risk.accounts.empty
     assert risk.reason
+    assert risk.summary[["expected_loss", "low", "high"]].isna().all(axis=None)
     assert risk.summary["renewals"].tolist() == [0, 0]
 
 

@@ -59,6 +59,7 @@ _WORSE = (
     "low",
     "high",
     "p_adjusted",
+    "monthly",
 )
 
 
@@ -89,7 +90,7 @@ def worsening_cohorts(
             rows.append({"cohort": name, "age_months": age, **_compared(members, (name, born[:place]), age, measure)})
     cells = _adjusted(pd.DataFrame(rows, columns=[*_CELLS, "reason", "base"]))
     worse = [_verdict(part, entries[str(name)][1]) for name, part in cells.groupby("cohort", sort=False)]
-    found = pd.DataFrame([row for row in worse if row], columns=[*_WORSE, "monthly"])
+    found = pd.DataFrame([row for row in worse if row], columns=[*_WORSE])
     return CohortDeclines(cells.drop(columns="base"), found, measure)
 
 

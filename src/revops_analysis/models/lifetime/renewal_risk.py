@@ -132,7 +132,7 @@ def _window(accounts: pd.DataFrame, panel: RenewalPanel, days: int, reason: str 
     early = panel.early[(panel.early["cutoff"] == now) & (panel.early["ended_on"] <= last_day)]
     noticed = rows[rows["notice_on"].notna()]
     p, arr = rows["probability"].to_numpy(dtype=float), rows["arr"].to_numpy(dtype=float)
-    known = not np.isnan(p).any()
+    known = not reason and not np.isnan(p).any()
     expected = float((p * arr).sum()) if known else float("nan")
     low, high = loss_range(p, arr) if known else (float("nan"), float("nan"))
     why = reason or (None if known else "no renewal was decided yet")
@@ -141,7 +141,7 @@ def _window(accounts: pd.DataFrame, panel: RenewalPanel, days: int, reason: str 
         "renewals": len(rows),
         "accounts": int(rows["account_id"].nunique()),
         "arr": float(arr.sum()),
-        "expected_loss": expected if not reason else float("nan"),
+        "expected_loss": expected,
         "low": low,
         "high": high,
         "with_notice": len(noticed),
