@@ -71,7 +71,7 @@ check: setup ## Style, types and the one-way imports
 
 .PHONY: test
 test: check ## Run every check and every test, notebooks included
-	@$(BIN)/pytest -n 2 --dist loadfile -q
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 .PHONY: bench
 bench: setup ## Measure speed and memory [SCALES="1 10 100"]

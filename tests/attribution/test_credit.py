@@ -206,7 +206,7 @@ def test_neither_the_order_of_rows_nor_the_names_of_channels_matter(seed):
     pd.testing.assert_frame_equal(first.drop(columns=dropped), second.drop(columns=dropped))
 
 
-@settings(max_examples=3, phases=PHASES)
+@settings(max_examples=2, phases=PHASES)
 @given(st.integers(0, 10_000))
 def test_splitting_a_channel_splits_its_credit_and_one_in_no_path_gets_nothing(seed):
     tables = random_company(seed)

@@ -10,19 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.commands import copy_project, revops
+from end_to_end.commands import revops
 
 AS_OF = ("--source", "sample", "--as-of", "2026-09-30")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a sample company a twentieth of the usual size."""
-    root = tmp_path_factory.mktemp("project")
-    copy_project(root)
-    profile = root / "params" / "sources" / "sample.yml"
-    profile.write_text(profile.read_text().replace("scale: 1\n", "scale: 0.05\n"))
-    return root
 
 
 def test_what_is_credited_and_what_is_not_add_up_to_the_bookings(home: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.commands import Answer, copy_project, revops
+from end_to_end.commands import Answer, company_of, revops
 from reporting.projects import make_project
 
 AS_OF = ("--source", "sample", "--as-of", "2026-08-20")
@@ -24,11 +24,7 @@ QUANTILES = ("p2_5", "p10", "p25", "p50", "p75", "p90", "p97_5")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a sample company a tenth of the usual size."""
-    root = tmp_path_factory.mktemp("project")
-    copy_project(root)
-    profile = root / "params" / "sources" / "sample.yml"
-    profile.write_text(profile.read_text().replace("scale: 1\n", "scale: 0.1\n"))
-    return root
+    return company_of(tmp_path_factory.mktemp("project"), 0.1)
 
 
 @pytest.fixture(scope="module")

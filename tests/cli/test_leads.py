@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.commands import copy_project, revops
+from end_to_end.commands import company_of, revops
 
 AS_OF = ("--source", "sample", "--as-of", "2026-08-20")
 RULE = "employees >= 80 and (visited_pricing_page = true or demo_requested = true)"
@@ -18,11 +18,7 @@ RULE = "employees >= 80 and (visited_pricing_page = true or demo_requested = tru
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a sample company a fifth of the usual size."""
-    root = tmp_path_factory.mktemp("project")
-    copy_project(root)
-    profile = root / "params" / "sources" / "sample.yml"
-    profile.write_text(profile.read_text().replace("scale: 1\n", "scale: 0.2\n"))
-    return root
+    return company_of(tmp_path_factory.mktemp("project"), 0.2)
 
 
 def test_a_replay_in_every_format_says_the_same(home: Path) -> None:

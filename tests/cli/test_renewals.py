@@ -8,21 +8,9 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
-from end_to_end.commands import copy_project, revops
+from end_to_end.commands import revops
 
 ASKED = ("--source", "sample", "--as-of", "2026-09-30")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a sample company a twentieth of the usual size, made on first use."""
-    root = tmp_path_factory.mktemp("project")
-    copy_project(root)
-    profile = root / "params" / "sources" / "sample.yml"
-    profile.write_text(profile.read_text().replace("scale: 1\n", "scale: 0.05\n"))
-    return root
 
 
 def test_json_and_csv_list_the_same_renewals_and_their_sums(home: Path) -> None:

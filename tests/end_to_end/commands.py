@@ -29,6 +29,14 @@ def copy_project(root: Path) -> None:
     shutil.copy(ROOT / "requirements.lock", root)
 
 
+def company_of(root: Path, scale: float) -> Path:
+    """Copy the project to `root`, with a sample company of a scale; it is made on first use."""
+    copy_project(root)
+    profile = root / "params" / "sources" / "sample.yml"
+    profile.write_text(profile.read_text().replace("scale: 1\n", f"scale: {scale:g}\n"))
+    return root
+
+
 def revops(root: Path, *arguments: str, **environment: str) -> Answer:
     """Run `revops` in the project at `root`."""
     out, err = io.StringIO(), io.StringIO()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.commands import ROOT, Answer, copy_project, revops
+from end_to_end.commands import ROOT, Answer, company_of, revops
 from revops_analysis.tables.schema import TABLES
 
 ASKED = ("--source", "sample", "--as-of", "2026-09-30")
@@ -33,8 +33,7 @@ class Walk:
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """Load and render in a copy of the project, then render once more with another number of workers."""
-    root = tmp_path_factory.mktemp("project")
-    copy_project(root)
+    root = company_of(tmp_path_factory.mktemp("project"), 0.25)  # the notebooks' own tests run at full size
     answers = [
         revops(root, "load", "sample"),
         revops(root, "report", "quarterly", *ASKED, "--out", str(root / "one")),

@@ -35,7 +35,7 @@ _BARE = re.compile(r"\s*(\S.*?)\s*(?=$|\sand(?:\s|$))", re.IGNORECASE)
 _BARE_IN_LIST = re.compile(r"\s*([^\s,()'\"][^,()'\"]*?)\s*(?=[,)])")
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -43,6 +43,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+"""Comparisons of a filter or rule, as functions of two expressions."""
 
 _FORMS: tuple[tuple[str, Callable[[Any], bool], Callable[[str], Any]], ...] = (
     ("a day as YYYY-MM-DD", lambda kind: kind.is_date(), date.fromisoformat),
@@ -67,7 +68,7 @@ class Condition:
         if self.literals == (None,):
             return column.isnull() if self.op == "=" else column.notnull()
         values = [_typed(str(text), column, self.column) for text in self.literals]
-        return column.isin(values) if self.op == "in" else _COMPARE[self.op](column, values[0])
+        return column.isin(values) if self.op == "in" else COMPARE[self.op](column, values[0])
 
 
 @dataclass(frozen=True)

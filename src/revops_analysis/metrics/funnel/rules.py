@@ -7,7 +7,6 @@ accepted, what deal it became …) are refused: a rule has to decide before. A m
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -19,20 +18,12 @@ from revops_analysis.definitions.rule_text import conditions
 from revops_analysis.definitions.rules import AllOf, Condition, Rule
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.funnel.attributes import as_flag, as_number, attribute_names, attribute_text
-from revops_analysis.metrics.where import check_names
+from revops_analysis.metrics.where import COMPARE, check_names
 from revops_analysis.tables.schema import TABLES
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 USABLE = ("source", "campaign_id", "created_at", "email", "company", "domain")
 """Columns of leads that a rule may use beside attributes."""
 
@@ -98,7 +89,7 @@ def _holds(condition: Condition, leads: ir.Table, con_name: str) -> ir.Value:
         return _equals(value, condition.value, condition)
     if condition.op == "!=":
         return ~_equals(value, condition.value, condition) & value.notnull()
-    return _COMPARE[condition.op](*_ordered(value, condition))
+    return COMPARE[condition.op](*_ordered(value, condition))
 
 
 def _equals(value: ir.Value, literal: Any, condition: Condition) -> ir.Value:
