@@ -211,6 +211,25 @@ def parse_period(text: str, calendar: FiscalCalendar) -> Period:
     return _FORMS[form].make(index, calendar)
 
 
+def begun_period(period: str | Period, calendar: FiscalCalendar, as_of: date) -> Period:
+    """Return a period that has begun by the as-of date, read from its label where it is given as one.
+
+    Raises ConfigurationError for a label that cannot be read, and for a period that begins after `as_of`.
+
+    >>> begun_period("2026-Q3", FiscalCalendar(), date(2026, 8, 1)).start
+    datetime.date(2026, 7, 1)
+    """
+    span = parse_period(period, calendar) if isinstance(period, str) else period
+    if span.start > as_of:
+        raise ConfigurationError(
+            "The period has not begun.",
+            expected=f"a period that begins on or before {as_of.isoformat()}",
+            found=span.label,
+            fix="ask for an earlier period, or open the workspace as of a later day",
+        )
+    return span
+
+
 def parse_series(text: str, calendar: FiscalCalendar) -> tuple[Period, ...]:
     """Return every period from the first to the last of a series; a single period gives a tuple of one.
 

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from revops_analysis.periods import Period
 
 TEAMS: tuple[str, ...] = get_args(Team)
-WARNING = "Credit says whose touches came before a deal; it is not causal lift."
-"""The sentence that stands beside every figure of attribution."""
 
 
 @dataclass(frozen=True, eq=False)

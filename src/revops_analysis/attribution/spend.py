@@ -19,10 +19,10 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from revops_analysis.attribution.channels import channel_of
 from revops_analysis.attribution.credit import credit
 from revops_analysis.attribution.journeys import with_channels
 from revops_analysis.attribution.path_models import markov_totals
+from revops_analysis.attribution.recorded_spend import NO_TABLE, lacking, monthly_spend, months_of
 from revops_analysis.metrics.deals import missing
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from revops_analysis.periods import Period
     from revops_analysis.tables.snapshot import Snapshot
 
-NO_TABLE = "the source has no spend"
 NO_SPEND = "no spend is recorded for the channel"
 NO_CUSTOMER = "no customer was won in the period"
 NO_CHANNEL = "touches whose channel is not recorded"
@@ -77,26 +76,6 @@ def spend_returns(journeys: Journeys, periods: Sequence[Period], model: str | No
     rows = [row for period in periods for row in _channel_rows(credited, spent, period, snapshot)]
     company = pd.DataFrame([_company_row(snapshot, spent, period) for period in periods])
     return SpendReturns(name, pd.DataFrame(rows, columns=list(_COLUMNS)), company, _notes(snapshot, spent))
-
-
-def monthly_spend(snapshot: Snapshot) -> pd.DataFrame:
-    """Return spend by month, function and channel: month (Timestamp), function, channel (None: of no channel), cents.
-
-    Channels are named as touches are; spend of a campaign without channel takes the campaign's. Amounts are converted
-    at the rate of the month's first day. Empty where the source has no spend.
-    """
-    table = snapshot.table("spend")
-    campaigns = snapshot.table("campaigns").select(planned="campaign_id", planned_channel="channel")
-    joined = table.left_join(campaigns, table.campaign_id == campaigns.planned)
-    named = joined.mutate(word=ibis.coalesce(joined.channel, joined.planned_channel))
-    money = snapshot.in_reporting_currency(named, ["amount"], day="month")
-    summed = money.group_by(["month", "function", "word"]).aggregate(cents=(money.amount * 100).cast("int64").sum())
-    frame = summed.order_by(["month", "function", "word"]).to_pyarrow().to_pandas(date_as_object=False)
-    words = {word: channel_of(word, snapshot.definitions) for word in frame["word"].dropna().unique()}
-    frame["channel"] = frame["word"].map(words).astype(object).where(frame["word"].notna(), None)
-    frame["month"] = pd.to_datetime(frame["month"])
-    keys = ["month", "function", "channel"]
-    return frame.groupby(keys, dropna=False, as_index=False, sort=True)["cents"].sum()
 
 
 _CREDITED = ("period", "channel", "pipeline", "deals", "bookings_of_created", "bookings", "won_deals")
@@ -156,13 +135,6 @@ def _chain_credit(journeys: Journeys, periods: Sequence[Period]) -> pd.DataFrame
     return frame.assign(**dict.fromkeys(("pipeline", "deals", "bookings_of_created"), np.nan))[list(_CREDITED)]
 
 
-def _months(period: Period, spent: pd.DataFrame) -> tuple[pd.DataFrame, set[pd.Timestamp]]:
-    """The spend of the period, and the months it should have."""
-    middle = pd.date_range(period.start, period.end, freq="D")
-    wanted = {pd.Timestamp(day.year, day.month, 1) for day in middle if day.day == 15}
-    return spent[spent["month"].isin(wanted)], wanted
-
-
 _COLUMNS = (
     *("period", "channel", "spend", "pipeline", "deals", "bookings_of_created", "bookings", "won_deals"),
     *("cost_per_pipeline", "cost_per_booking", "return_on_spend", "cohort_return", "reason", "is_complete"),
@@ -172,7 +144,7 @@ _COLUMNS = (
 def _channel_rows(
     credited: pd.DataFrame, spent: pd.DataFrame, period: Period, snapshot: Snapshot
 ) -> list[dict[str, object]]:
-    mine, wanted = _months(period, spent)
+    mine, wanted = months_of(period, spent)
     mine = mine.dropna(subset=["channel"])
     rows = credited[credited["period"] == period.label].drop(columns="period")
     names = sorted({*rows["channel"].dropna(), *mine["channel"]})
@@ -228,9 +200,9 @@ def _ratio(top: float, bottom: float) -> float:
 
 
 def _company_row(snapshot: Snapshot, spent: pd.DataFrame, period: Period) -> dict[str, object]:
-    mine, wanted = _months(period, spent)
+    mine, wanted = months_of(period, spent)
     customers, cents = _new_customers(snapshot, period)
-    reason = _lacking(mine, wanted, spent.empty)
+    reason = lacking(mine, wanted, spent.empty)
     programme, whole = int(mine["cents"][mine["channel"].notna()].sum()), int(mine["cents"].sum())
     cac = np.nan if reason or not customers else whole / 100 / customers
     margin = cents / 100 / customers / 12 * snapshot.definitions.gross_margin if customers else np.nan
@@ -250,17 +222,6 @@ def _company_row(snapshot: Snapshot, spent: pd.DataFrame, period: Period) -> dic
         "reason": reason or (None if customers else NO_CUSTOMER),
         "payback_reason": payback_reason,
     }
-
-
-def _lacking(mine: pd.DataFrame, wanted: set[pd.Timestamp], is_empty: bool) -> str | None:
-    """Why spend on sales and marketing is not all there."""
-    if is_empty:
-        return NO_TABLE
-    for function in ("sales", "marketing"):
-        months = set(mine["month"][mine["function"].str.casefold() == function])
-        if months != wanted:
-            return f"spend of {function} is recorded for {len(months)} of {len(wanted)} months"
-    return None
 
 
 def _new_customers(snapshot: Snapshot, period: Period) -> tuple[int, int]:

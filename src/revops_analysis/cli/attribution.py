@@ -104,14 +104,14 @@ def _totals(made: Journeys, model: str, cut: Cut, period: str) -> pd.DataFrame:
 def _print(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...], output: Format) -> None:
     from dataclasses import replace
 
-    from revops_analysis.attribution.sourcing import WARNING
     from revops_analysis.attribution.totals import as_figures
+    from revops_analysis.attribution.verdict import CAVEAT
     from revops_analysis.reporting.chapter import facts_of, latest_values_note
     from revops_analysis.reporting.key_figures import KeyFigures, collect_rows, dump_json, rows_frame
 
     asked = " ".join(dict.fromkeys(frame["period"]))
     facts = facts_of(workspace, asked)
-    notes = (*facts.warnings, *latest_values_note(workspace.used_current_columns), WARNING)
+    notes = (*facts.warnings, *latest_values_note(workspace.used_current_columns), CAVEAT)
     if output is Format.table:
         _print_table(workspace, frame, by)
         return
@@ -126,8 +126,8 @@ def _print(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...], outpu
 
 def _print_table(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...]) -> None:
     """The totals for people: money with its unit, deals with a decimal, a missing dimension as a dash."""
-    from revops_analysis.attribution.sourcing import WARNING
     from revops_analysis.attribution.totals import MEASURES, UNITS
+    from revops_analysis.attribution.verdict import CAVEAT
     from revops_analysis.reporting.formats import with_unit
 
     currency = str(workspace.definitions.reporting_currency)
@@ -140,4 +140,4 @@ def _print_table(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...])
             shown[measure] = frame[measure].round(1)
     shown["touches"] = frame["touches"]
     print_frame(shown.dropna(axis="columns", how="all"), f"Credit, {frame['view'].iloc[0]} view" if len(frame) else "")
-    print(WARNING)
+    print(CAVEAT)

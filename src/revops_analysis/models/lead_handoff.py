@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.funnel.catalogue import PROBLEMS
 from revops_analysis.metrics.funnel.leads import STAGES, undated_leads
 from revops_analysis.metrics.funnel.speed import SpeedToLead, speed_to_lead
@@ -16,7 +15,7 @@ from revops_analysis.metrics.funnel.summary import Funnel, funnel
 from revops_analysis.metrics.registry import compute_metric
 from revops_analysis.models.lead_proposal import LeadProposal, propose_rule
 from revops_analysis.models.lead_replay import AGAINST, NEW, LeadReplay, replay
-from revops_analysis.periods import Period, parse_period
+from revops_analysis.periods import Period, begun_period
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -89,15 +88,7 @@ def lead_handoff(snapshot: Snapshot, period: str | Period) -> LeadHandOff:
     Without a leads table everything is empty, and `reason` says so. Raises ConfigurationError for a period that cannot
     be read or begins after the as-of date.
     """
-    calendar = snapshot.definitions.fiscal_calendar
-    asked = parse_period(period, calendar) if isinstance(period, str) else period
-    if asked.start > snapshot.as_of:
-        raise ConfigurationError(
-            "The period has not begun.",
-            expected=f"a period that begins on or before {snapshot.as_of.isoformat()}",
-            found=asked.label,
-            fix="ask for an earlier period, or open the workspace as of a later day",
-        )
+    asked = begun_period(period, snapshot.definitions.fiscal_calendar, snapshot.as_of)
     return snapshot.once(("lead hand-off", asked), lambda: _hand_off(snapshot, asked))
 
 

@@ -23,7 +23,7 @@ from revops_analysis.metrics.funnel.rules import require_usable, rule_attributes
 from revops_analysis.metrics.incidence import at_horizon
 from revops_analysis.models.lead_records import lead_records
 from revops_analysis.models.leak_guard import check_leaks
-from revops_analysis.periods import Period, parse_period
+from revops_analysis.periods import Period, begun_period
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -138,15 +138,7 @@ def _period(snapshot: Snapshot, period: str | Period | None) -> Period:
     if period is None:
         start = (pd.Timestamp(snapshot.as_of) - pd.DateOffset(years=1) + pd.Timedelta(days=1)).date()
         return Period(f"{start.isoformat()}..{snapshot.as_of.isoformat()}", start, snapshot.as_of)
-    span = parse_period(period, snapshot.definitions.fiscal_calendar) if isinstance(period, str) else period
-    if span.start > snapshot.as_of:
-        raise ConfigurationError(
-            "The period has not begun.",
-            expected=f"a period that begins on or before {snapshot.as_of.isoformat()}",
-            found=span.label,
-            fix="ask for an earlier period",
-        )
-    return span
+    return begun_period(period, snapshot.definitions.fiscal_calendar, snapshot.as_of)
 
 
 def _refuse_leaks(snapshot: Snapshot, rule: Rule) -> None:

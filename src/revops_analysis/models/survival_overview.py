@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.close_design import distinct
 from revops_analysis.models.close_regression import CloseRegression, RegressionOptions, close_regression
 from revops_analysis.models.deal_times import DealTimes, deal_times
 from revops_analysis.models.survival_words import statements
 from revops_analysis.models.time_to_close import ALL_DEALS, TimeToClose, TimeToCloseOptions, time_to_close
-from revops_analysis.periods import Period, parse_period, period_containing, previous
+from revops_analysis.periods import Period, begun_period, period_containing, previous
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -132,15 +131,7 @@ def deal_survival(snapshot: Snapshot, period: str | Period, seed: int = 0) -> De
 
     Raises ConfigurationError for a period that cannot be read or begins after the as-of date.
     """
-    calendar = snapshot.definitions.fiscal_calendar
-    span = parse_period(period, calendar) if isinstance(period, str) else period
-    if span.start > snapshot.as_of:
-        raise ConfigurationError(
-            "The period has not begun.",
-            expected=f"a period that begins on or before {snapshot.as_of.isoformat()}",
-            found=span.label,
-            fix="ask for an earlier period, or open the workspace as of a later day",
-        )
+    span = begun_period(period, snapshot.definitions.fiscal_calendar, snapshot.as_of)
     allowed, refused = _allowed(snapshot)
     times = deal_times(snapshot, _cohort(snapshot, span), allowed)
     found = time_to_close(times, "segment" if "segment" in allowed else None, TimeToCloseOptions(seed=seed))

@@ -111,9 +111,13 @@ def test_cost_and_payback_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("functions", "reason"),
-    [(None, "the source has no spend table"), (["marketing"], "no sales spend in these months")],
+    [
+        (None, "the source has no spend"),
+        (["marketing"], "spend of sales is recorded for 0 of 11 months"),
+        (["marketing", "sales"], "spend of sales is recorded for 1 of 11 months"),
+    ],
 )
-def test_a_programme_is_no_acquisition_cost(functions, reason) -> None:
+def test_part_of_the_spend_is_no_acquisition_cost(functions, reason) -> None:
     spend = [{"month": "2023-06-01", "function": f, "amount": 5} for f in functions or []]
     rows = [OLD, term("a", "2023-06-01", None, 10)]
     snapshot = company(rows, "2023-12-31", tables={"spend": spend} if functions else None)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from ibis import _
 
+from revops_analysis.attribution.recorded_spend import company_spend
 from revops_analysis.metrics.retention.ledger import missing_reason, month_end, month_label, require_revenue
 from revops_analysis.models.lifetime.lifetimes import paying_months
 from revops_analysis.models.lifetime.value import WINDOW, LifetimeValue
+from revops_analysis.periods import Period
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
-
-NEEDED = ("marketing", "sales")
-"""Functions without whose spend a cost per customer would be that of a programme, and no CAC."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +58,16 @@ def acquisition_cost(snapshot: Snapshot, value: LifetimeValue) -> AcquisitionCos
     CAC = spend ÷ new customers. Payback = CAC ÷ (first-month revenue of these customers × gross margin). Spend and
     customers of the same months are set against each other, so a long sales cycle in a growing company overstates CAC.
 
-    Null with a reason: no spend table, no spend of a function in `NEEDED` (what is left would be a programme's cost per
-    customer), no new customers, or free plans only.
+    Null with a reason: no spend table, a month without spend of sales or of marketing (what is left would be a part of
+    the cost), no new customers, or free plans only.
     """
     missing = missing_reason(snapshot)
     if missing:
         return AcquisitionCost(_frame({}, dict.fromkeys(_TITLES, missing), (0, value.horizon_months)), ("", ""))
     revenue = require_revenue(snapshot)
     first = max(revenue.first + 1, revenue.last - WINDOW + 1)
-    spend, reason = _spend(snapshot, first, revenue.last)
+    start, end = month_end(first).replace(day=1), month_end(revenue.last)
+    spend, reason = company_spend(snapshot, Period(f"{start}..{end}", start, end))
     count, mrr = _new_customers(snapshot, first, revenue.last)
     values: dict[str, float | None] = {
         "acquisition_spend": spend,
@@ -116,19 +116,6 @@ def _frame(values: dict[str, float | None], reasons: dict[str, str], counted: tu
             }
         )
     return pd.DataFrame(rows).astype({"value": "float64"})
-
-
-def _spend(snapshot: Snapshot, first: int, last: int) -> tuple[float | None, str | None]:
-    if not snapshot.has("spend"):
-        return None, "the source has no spend table"
-    rows = snapshot.table("spend")
-    inside = rows.filter(rows.month.between(month_end(first).replace(day=1), month_end(last)))
-    valued = snapshot.in_reporting_currency(inside, ["amount"], day="month")
-    by_function = valued.group_by("function").aggregate(amount=_.amount.sum()).to_pandas()
-    lacking = [name for name in NEEDED if name not in set(by_function["function"].str.lower())]
-    if lacking:
-        return None, f"the spend table has no {' and no '.join(lacking)} spend in these months"
-    return float(by_function["amount"].sum()), None
 
 
 def _new_customers(snapshot: Snapshot, first: int, last: int) -> tuple[int, float | None]:
