@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.models.forecaster import QUANTILE_NAMES
 from revops_analysis.reporting.exports import plain_number
-from revops_analysis.reporting.formats import is_missing, is_number, with_unit
+from revops_analysis.reporting.formats import heading, is_missing, is_number, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,7 @@ class KeyFigure:
     @property
     def shown_name(self) -> str:
         """What a reader sees: the metric's title, else its name as words."""
-        words = self.metric.replace("_", " ")
-        return self.title or words[:1].upper() + words[1:]
+        return self.title or heading(self.metric)
 
     def as_json(self) -> dict[str, Any]:
         """The row as the JSON schema has it; forecasts have their mean and quantiles too."""
