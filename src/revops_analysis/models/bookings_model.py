@@ -107,9 +107,13 @@ class BookingsModel:
 
     def fit(self, evidence: Evidence, win: WinProbability | None = None) -> FittedBookingsModel:
         """Learn from the periods that are over; `win` is the win probability where it was learned before."""
+        known = evidence.states[evidence.states["won"].notna()]
         if win is None:
             win = WinProbability(self.options.win).fit(evidence.states)
-        return FittedBookingsModel(self, win, AmountsKept.learn(evidence), _shock(win, evidence, self.options))
+            probability = win.fitted_
+        else:
+            probability = win.predict_proba(known)
+        return FittedBookingsModel(self, win, AmountsKept.learn(evidence), _shock(known, probability, self.options))
 
     def forecast(self, evidence: Evidence, cutoff: Cutoff) -> Outlook | NotPossible:
         """Fit and forecast at once."""
@@ -250,16 +254,14 @@ def _refuse_negative(states: pd.DataFrame, cutoff: Cutoff) -> None:
         )
 
 
-def _shock(win: WinProbability, evidence: Evidence, options: BookingsOptions) -> float:
+def _shock(known: pd.DataFrame, probability: Floats, options: BookingsOptions) -> float:
     """The spread of the shock that all deals of a period share, in log odds: what chance alone does not explain.
 
     By past period, at the cutoffs of its middle weeks: log of wins ÷ expected wins, whose variance beyond that of
     independent deals is the shock's; drawn towards `shock_prior`.
     """
-    known = evidence.states[evidence.states["won"].notna()]
     if known.empty:
         return options.shock_prior
-    probability = win.predict_proba(known)
     rows = known.assign(p=probability, spread=probability * (1 - probability))
     sums = rows.groupby(["period", "cutoff"])[["won", "p", "spread"]].sum()
     sums = sums[(sums["p"] > 5) & (sums["won"] > 0)]

@@ -127,8 +127,18 @@ def waited(days: Floats) -> Floats:
 
 def calendar_of(states: pd.DataFrame, weeks_ahead: int = 0) -> Floats:
     """[row × 2]: whether the week that begins so many weeks after the cutoff lies at its period's start, or end."""
-    middle = (states["cutoff"] - states["first_day"]).dt.days.to_numpy() + 4 + 7 * weeks_ahead
-    length = (states["last_day"] - states["first_day"]).dt.days.to_numpy() + 1
+    return calendar_on(*days_of_period(states), weeks_ahead)
+
+
+def days_of_period(states: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Days from each row's period's start to its cutoff, and the length of the period."""
+    gone = (states["cutoff"] - states["first_day"]).dt.days.to_numpy()
+    return gone, (states["last_day"] - states["first_day"]).dt.days.to_numpy() + 1
+
+
+def calendar_on(gone: Ints, length: Ints, weeks_ahead: int) -> Floats:
+    """`calendar_of` from `days_of_period`, for those who ask for many weeks."""
+    middle = gone + 4 + 7 * weeks_ahead
     return np.column_stack([middle < DIP, length - middle < RUSH]).astype("float64")
 
 

@@ -50,7 +50,8 @@ class WinProbability:
 
     `fit(states)` learns from rows of `Evidence.states` whose outcome is known; `predict_proba(states)` answers for any
     rows. Learned: `basis_` ('model' or 'stage rates'), `note_` (why not a model, and how much is needed; empty for a
-    model), `n_` (rows), `deals_`, `wins_` (deals won), `periods_`.
+    model), `n_` (rows), `deals_`, `wins_` (deals won), `periods_`; after `fit` also `fitted_`, the probability of each
+    row it learned from, as `predict_proba` would answer.
     """
 
     def __init__(self, options: WinModelOptions | None = None) -> None:
@@ -67,7 +68,9 @@ class WinProbability:
         self.note_ = self._shortage(known)
         self.basis_ = "stage rates" if self.note_ else "model"
         if self.basis_ == "model":
-            self._fit_model(known)
+            self.fitted_ = self._fit_model(known)
+        else:
+            self.fitted_ = self.rates_.predict_proba(known)
         return self
 
     def predict_proba(self, states: pd.DataFrame, earlier: pd.DataFrame | None = None) -> Floats:
@@ -147,8 +150,8 @@ class WinProbability:
         latest = max(1, round(self.options.calibration_share * len(self.periods_)))
         return known["period"].isin(self.periods_[-latest:]).to_numpy()
 
-    def _fit_model(self, known: pd.DataFrame) -> None:
-        """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones."""
+    def _fit_model(self, known: pd.DataFrame) -> Floats:
+        """Fit on everything, and say what it makes of it; the correction comes from a model of the earlier periods, judged on the later ones."""
         self.encoding_ = Encoding.learn(known)
         self.silent_ = SilentDeals(self.options.silent).fit(known)
         matrix, won = self.features(known, None), known["won"].to_numpy()
@@ -158,6 +161,7 @@ class WinProbability:
             trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
         )
         self.model_ = self._boosted(matrix, won, weights)
+        return self.predict_features(matrix)
 
     def _life(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:
         """What the process of silent deals says of the rows; nulls where there is none."""
