@@ -98,7 +98,7 @@ def _wide(result: MetricResult) -> pd.DataFrame:
     keys = ["period", *[name for name in result.dimensions if name != "line"]]
     if frame.empty:
         return result.frame[[*keys, "reason"]]
-    wide: Any = frame.pivot_table(index=keys, columns="line", values="value", dropna=False, observed=True)
+    wide: Any = frame.pivot_table(index=keys, columns="line", values="value", dropna=False, observed=True, sort=False)
     found = {str(name): name for name in wide.columns}
     wide = wide[[found[name] for name in ORDER if name in found]].dropna(how="all").fillna(0.0)
     return wide.reset_index().rename_axis(columns=None)

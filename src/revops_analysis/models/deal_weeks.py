@@ -132,8 +132,8 @@ def calendar_of(states: pd.DataFrame, weeks_ahead: int = 0) -> Floats:
 
 def days_of_period(states: pd.DataFrame) -> tuple[Ints, Ints]:
     """Days from each row's period's start to its cutoff, and the length of the period."""
-    gone = (states["cutoff"] - states["first_day"]).dt.days.to_numpy()
-    return gone, (states["last_day"] - states["first_day"]).dt.days.to_numpy() + 1
+    gone = (states["cutoff"] - states["first_day"]).dt.days.to_numpy(dtype="int64")
+    return gone, (states["last_day"] - states["first_day"]).dt.days.to_numpy(dtype="int64") + 1
 
 
 def calendar_on(gone: Ints, length: Ints, weeks_ahead: int) -> Floats:

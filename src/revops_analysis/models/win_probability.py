@@ -151,7 +151,10 @@ class WinProbability:
         return known["period"].isin(self.periods_[-latest:]).to_numpy()
 
     def _fit_model(self, known: pd.DataFrame) -> Floats:
-        """Fit on everything, and say what it makes of it; the correction comes from a model of the earlier periods, judged on the later ones."""
+        """Fit on everything; the correction comes from a model of the earlier periods, judged on the later ones.
+
+        Returns what the model makes of the rows it learned from.
+        """
         self.encoding_ = Encoding.learn(known)
         self.silent_ = SilentDeals(self.options.silent).fit(known)
         matrix, won = self.features(known, None), known["won"].to_numpy()

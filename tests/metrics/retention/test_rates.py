@@ -138,6 +138,7 @@ def test_a_size_band_is_that_of_the_beginning() -> None:
     nrr = frame[frame["measure"] == "nrr"].set_index("size_band")[["value", "n"]]
     assert nrr.loc["under 60"].to_list() == [pytest.approx(50 / 100), 2]
     assert nrr.loc["60 to under 200"].to_list() == [pytest.approx(210 / 200), 2]
+    assert list(nrr.sort_index().index) == ["under 60", "60 to under 200"]  # by size, not by text
 
 
 def test_now_stands_beside_the_year_before() -> None:

@@ -45,15 +45,17 @@ def annual_terms(accounts: int, seed: int, *, first: str = "2022-04-15", growth:
     return rows
 
 
-def subscribers(terms: list[dict[str, Any]], as_of: str = AS_OF, **more: Any) -> Snapshot:
-    """A snapshot over the terms; segments follow from the accounts' numbers."""
+def subscribers(
+    terms: list[dict[str, Any]], as_of: str = AS_OF, *, engine: dict[str, Any] | None = None, **more: Any
+) -> Snapshot:
+    """A snapshot over the terms; segments follow from the accounts' numbers. `engine`: as `make_store` takes it."""
     names = sorted({row["account_id"] for row in terms})
     accounts = [
         {"account_id": name, "name": f"Customer {name}", "segment": "SMB" if ord(name[-1]) % 2 else "Enterprise"}
         for name in names
     ]
     tables = {"subscriptions": terms, "accounts": accounts, **more}
-    store = make_store(tables, data_through="2030-12-31")
+    store = make_store(tables, data_through="2030-12-31", **(engine or {}))
     return Snapshot(store, make_definitions(**RETENTION_DEFAULTS), as_of)
 
 

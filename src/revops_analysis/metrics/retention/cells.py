@@ -165,10 +165,19 @@ def cells_of(snapshot: Snapshot, revenue: RecurringRevenue, rows: Balances, by: 
     if not by:
         return Cells(pd.DataFrame(index=[0]), kept, np.zeros(len(kept), dtype=np.int64))
     shown = frame.iloc[kept][list(by)]
-    labels = shown.drop_duplicates().sort_values(list(by), ignore_index=True)
-    code = shown.groupby(list(by), dropna=False, sort=True).ngroup().to_numpy()
+    ranked = in_order_of_size(shown, snapshot.definitions.mrr_bands)
+    places = ranked.drop_duplicates().sort_values(list(by)).index
+    labels = ranked.loc[places].reset_index(drop=True)
+    code = ranked.groupby(list(by), dropna=False, sort=True, observed=True).ngroup().to_numpy()
     order = np.argsort(code, kind="stable")
     return Cells(labels, kept[order], code[order].astype(np.int64))
+
+
+def in_order_of_size(frame: pd.DataFrame, limits: Sequence[int]) -> pd.DataFrame:
+    """The frame with its size bands, where it has any, as a category that sorts by size and not by its text."""
+    if "size_band" not in frame:
+        return frame
+    return frame.assign(size_band=pd.Categorical(frame["size_band"], band_labels(limits), ordered=True))
 
 
 def passing(snapshot: Snapshot, frame: pd.DataFrame, where: Where) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from revops_analysis.metrics.retention.cells import Balances, Cells, balances, band_labels, bands_of, cells_of
+from revops_analysis.metrics.retention.cells import (
+    Balances,
+    Cells,
+    balances,
+    band_labels,
+    bands_of,
+    cells_of,
+    in_order_of_size,
+)
 from revops_analysis.metrics.retention.customers import moving_dimensions
 from revops_analysis.metrics.retention.ledger import (
     Exact,
@@ -125,7 +133,8 @@ def retention_rates(
         return RetentionRates(_empty(list(by)), tuple(by), f"{apart} apart are needed; {known}")
     compared = Comparison(snapshot, revenue, (tuple(by), condition), options)
     rows = [row for number in wanted for row in _month(compared, number)]
-    return RetentionRates(pd.DataFrame(rows, columns=_columns(list(by))), tuple(by))
+    frame = pd.DataFrame(rows, columns=_columns(list(by)))
+    return RetentionRates(in_order_of_size(frame, snapshot.definitions.mrr_bands), tuple(by))
 
 
 @dataclass(frozen=True, eq=False)

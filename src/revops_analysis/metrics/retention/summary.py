@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from revops_analysis.metrics.retention.cells import in_order_of_size
 from revops_analysis.metrics.retention.ledger import (
     RecurringRevenue,
     missing_reason,
@@ -87,6 +88,7 @@ def period_movements(
     ]
     line = pd.Categorical(kept["line"], categories=ORDER, ordered=True)
     keys = [*by, "line"]
+    kept = in_order_of_size(kept, snapshot.definitions.mrr_bands)
     summed = kept.assign(line=line).groupby(keys, dropna=False, observed=True, sort=True)[["cents", "n"]].sum()
     tidy = summed.reset_index()
     tidy.insert(len(keys) + 1, "value", tidy["cents"] / 100)

@@ -209,7 +209,7 @@ def _lots(terms: ir.Table, days: ir.Table) -> ir.Table:
         products=seen["product"].nunique(),
         started_on=seen.started_on.min(),
         notice_on=seen.given.min(),
-        auto_renews=seen.auto_renews.cast("int64").max() > 0,
+        auto_renews=seen.auto_renews.any(),
     )
 
 
