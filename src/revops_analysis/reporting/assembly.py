@@ -37,7 +37,7 @@ def assemble(
     banner = banner_text(gate)
     parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
     for outcome in outcomes:
-        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
+        page = pages.ChapterPage(outcome.name, prepared.title, outcome.error, banner, checks_text(gate))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
         marked = _marked(outcome.notebook, banner)
         (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
@@ -54,7 +54,8 @@ def assemble(
         for outcome in outcomes
     ]
     _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
-    write_summary([{**chapter, **parts[chapter["name"]]} for chapter in chapters], prepared.spec.description, staged)
+    said = [{**chapter, **parts[chapter["name"]]} for chapter in chapters]
+    write_summary(said, prepared.spec.description, staged, [vars(one) for one in prepared.left_out])
     (staged / "index.html").write_text(_first_page(prepared, gate, chapters, facts, staged), encoding="utf-8")
     return [{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters]
 
@@ -102,6 +103,7 @@ def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
         currency=prepared.definitions.reporting_currency,
         seed=int(prepared.spec.parameters.get("seed", 0)),
         warnings=(*warnings, *used),
+        cut=prepared.warehouse.cut,
     )
 
 
@@ -115,7 +117,8 @@ def _first_page(
     prepared: Preparation, gate: dict[str, Any], chapters: Sequence[dict[str, Any]], facts: Facts, staged: Path
 ) -> str:
     run = {
-        "title": prepared.spec.title,
+        "title": prepared.title,
+        "left_out": prepared.left_out,
         "description": prepared.spec.description,
         "home": _HOME,
         "facts": facts,

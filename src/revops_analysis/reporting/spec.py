@@ -34,6 +34,9 @@ class ChapterSpec(_Strict):
 
     notebook: str = Field(description="Notebook in notebooks/, without .ipynb")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for this chapter only")
+    whole_company: str = Field(
+        "", description="Why the chapter has no meaning for a part of the company; such a run leaves it out"
+    )
 
 
 class ReportSpec(_Strict):

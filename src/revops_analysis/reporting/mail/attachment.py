@@ -6,6 +6,7 @@ import io
 import zipfile
 
 from revops_analysis.reporting.mail.run_folder import MANIFEST, MailedRun
+from revops_analysis.reporting.preparation import report_folder
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the run's own dates are in its manifest
 _READABLE = 0o644 << 16
@@ -31,7 +32,8 @@ def zip_name(run: MailedRun) -> str:
 
 def _stem(run: MailedRun) -> str:
     manifest = run.manifest
-    parts = (manifest["report"], manifest["source"], manifest["as_of"], manifest["period"], run.folder.name)
+    report = report_folder(manifest["report"], run.cut)
+    parts = (report, manifest["source"], manifest["as_of"], manifest["period"], run.folder.name)
     return "-".join(parts).replace("..", "_")
 
 

@@ -16,6 +16,7 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting.mail.attachment import zip_name, zipped
 from revops_analysis.reporting.mail.body import Bodies, Where, make_bodies
 from revops_analysis.reporting.mail.content import Content, content_of, one_line
+from revops_analysis.reporting.preparation import report_folder
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.mail.recipients import Recipient
@@ -63,10 +64,11 @@ class Mailing:
         message["Subject"] = self._content.subject
         message["Date"] = moment
         message["Message-ID"] = self.message_id(recipient)
-        thread = f"<{_digest('thread', manifest['source'], manifest['report'])}@{letter.sender.domain}>"
+        report = report_folder(manifest["report"], self.run.cut)
+        thread = f"<{_digest('thread', manifest['source'], report)}@{letter.sender.domain}>"
         message["In-Reply-To"] = thread
         message["References"] = thread
-        message["List-ID"] = f"<{_label(manifest['report'])}.{_label(manifest['source'])}.{letter.sender.domain}>"
+        message["List-ID"] = f"<{_label(report)}.{_label(manifest['source'])}.{letter.sender.domain}>"
         message["List-Unsubscribe"] = f"<mailto:{quote(self._answers_to, safe='@')}?subject=unsubscribe>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notes, please
         message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
