@@ -38,7 +38,7 @@ chapter.headline(ws.metric_result("open_pipeline", period=period))
 chapter.table(ws.deals.to_pandas()[["opportunity_id", "account_name", "amount"]], name="deals", title="Deals")
 chapter.table(ws.table("accounts").to_pandas().dropna(axis=1, how="all"), name="accounts", title="Accounts")
 """.strip()
-_END = 'chapter.key_figures([ws.metric_result("open_pipeline"), ws.metric_result("target"), ws.metric_result("bookings")])'
+_END = 'chapter.key_figures([ws.metric_result(name) for name in ("open_pipeline", "target", "bookings")])'
 REPORT = """
 title: Deals
 notebooks:
