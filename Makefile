@@ -44,6 +44,10 @@ report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=
 email: setup ## Write the mail of the newest run as .eml, sending nothing [NAME=… SOURCE=… TO=…]
 	@$(REVOPS) email --latest $(NAME) --source $(SOURCE) --to "$(TO)" --dry-run
 
+.PHONY: schedule
+schedule: setup ## List what runs by itself; with AT=2026-10-01T11:00Z do what was due up to then
+	@$(REVOPS) schedule $(if $(AT),run --at "$(AT)",list)
+
 .PHONY: validate
 validate: setup ## Load the source and check its data [SOURCE=…]
 	@$(REVOPS) load $(SOURCE)

@@ -35,6 +35,11 @@ class Mailing:
     run: MailedRun
     letter: Letter
 
+    @property
+    def key(self) -> str:
+        """What this is in the ledger: the run."""
+        return self.run.key
+
     def to(self, recipient: Recipient, moment: dt.datetime) -> EmailMessage:
         """The message for one recipient; `moment` is its Date.
 
@@ -48,7 +53,7 @@ class Mailing:
         self._add_charts(message)
         if self.letter.page == "zip":
             self._attach(message)
-        _set_boundaries(message, self.message_id(recipient))
+        set_boundaries(message, self.message_id(recipient))
         return message
 
     def message_id(self, recipient: Recipient) -> str:
@@ -147,7 +152,7 @@ def as_bytes(message: EmailMessage) -> bytes:
 _TRAVEL = SMTP.clone(cte_type="7bit", max_line_length=76)
 
 
-def _set_boundaries(message: EmailMessage, seed: str) -> None:
+def set_boundaries(message: EmailMessage, seed: str) -> None:
     """Boundaries that follow from the message instead of chance: the same message is the same bytes."""
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"=_{_digest(seed, str(number))}")
