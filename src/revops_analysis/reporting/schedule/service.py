@@ -59,7 +59,7 @@ class Service:
             self.tick,
             "interval",
             seconds=self.every,
-            next_run_time=self.clock(),
+            next_run_time=utc_now(),  # APScheduler's own time: an earlier one would be caught up second by second
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
