@@ -28,6 +28,11 @@ class Project:
         return self.root / _MARKER
 
     @property
+    def playbook_file(self) -> Path:
+        """What to do about each kind of problem, in the company's words."""
+        return self.params / "playbook.yml"
+
+    @property
     def expectations(self) -> Path:
         """Great Expectations suites, one JSON file a table."""
         return self.root / "expectations"

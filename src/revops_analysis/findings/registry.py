@@ -121,4 +121,4 @@ def find_problems(workspace: Workspace, period: str | Period | None = None, chap
         span = period_containing(workspace.as_of, calendar)
     else:
         span = parse_period(period, calendar) if isinstance(period, str) else period
-    return detect(workspace, span, load_playbook(workspace.project.params / "playbook.yml"), chapter)
+    return detect(workspace, span, load_playbook(workspace.project.playbook_file), chapter)

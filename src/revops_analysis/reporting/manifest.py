@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.reporting.inputs import hash_bytes
 from revops_analysis.reporting.key_figures import publish
@@ -18,6 +20,7 @@ from revops_analysis.reporting.preparation import Preparation
 from revops_analysis.tables.warehouse import connect
 
 SCHEMA = "revops.manifest/1"
+MANIFEST = "manifest.json"
 _LIBRARIES = (
     "duckdb",
     "great-expectations",
@@ -73,7 +76,7 @@ def manifest(
         "gate": gate,
         "package": version("revops-analysis"),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": dict(library_versions()),
         "chapters": list(chapters),
         "files": {
             path.relative_to(folder).as_posix(): hash_bytes(path.read_bytes())
@@ -94,7 +97,39 @@ def run_section(run: ThisRun, project: Project) -> dict[str, Any]:
         "phases": {name: round(seconds, 2) for name, seconds in run.phases.items()},
         "workers": run.workers,
         "git_commit": git_commit(project),
+        "machine": machine_mark(),
     }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the run in `folder`; ConfigurationError for a folder that holds no rendered run."""
+    try:
+        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if "files" not in found:
+            raise ValueError("no list of files")
+    except (OSError, ValueError, TypeError) as problem:
+        raise ConfigurationError(
+            "This is no rendered run.",
+            expected=f"a folder with {MANIFEST}",
+            where=str(folder),
+            fix="give the folder that `revops report` printed",
+        ) from problem
+    return found
+
+
+def library_versions() -> Mapping[str, str]:
+    """The installed version of each library that figures depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def machine_mark() -> str:
+    """A mark that tells machines apart without naming them: only on one machine must floats agree to the last bit."""
+    model = ""
+    cpus = Path("/proc/cpuinfo")
+    if cpus.is_file():
+        lines = cpus.read_text(encoding="utf-8", errors="replace").splitlines()
+        model = next((line for line in lines if line.startswith("model name")), "")
+    return hash_bytes("|".join((platform.node(), platform.machine(), platform.system(), model)).encode())[:12]
 
 
 def now() -> datetime:

@@ -13,10 +13,17 @@ from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.periods import Period, parse_period, period_containing
 from revops_analysis.project import Project
-from revops_analysis.reporting.inputs import Inputs, environment_hash, expectations_hash, hash_bytes, package_hash
+from revops_analysis.reporting.inputs import (
+    Inputs,
+    environment_hash,
+    expectations_hash,
+    hash_bytes,
+    package_hash,
+    playbook_hash,
+)
 from revops_analysis.reporting.spec import ReportSpec, load_report
 from revops_analysis.sources.profile import SourceProfile, load_profile
-from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse
+from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse, previous_warehouse
 
 if TYPE_CHECKING:
     from revops_analysis.sources.load import LoadResult
@@ -61,13 +68,17 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Preparation:
-    """A checked request: everything that the run needs and the inputs that name its folder."""
+    """A checked request: everything that the run needs and the inputs that name its folder.
+
+    `previous` is the load that the gate compares volumes with; None for the first.
+    """
 
     request: RunRequest
     spec: ReportSpec
     profile: SourceProfile
     definitions: Definitions
     warehouse: WarehouseInfo
+    previous: WarehouseInfo | None
     period: Period
     notebooks: Mapping[str, bytes]
     parameters: Mapping[str, Mapping[str, Any]]
@@ -101,24 +112,28 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         "out": ".",
     }
     parameters = _parameters(spec, notebooks, standard)
+    previous = previous_warehouse(project, warehouse)
     inputs = Inputs(
         {
             "report": spec.model_dump(mode="json"),
             "source": profile.name,
             "profile": profile.hash,
             "data_hash": warehouse.content_hash,
+            "previous_data_hash": previous.content_hash if previous else None,
             "definitions": definitions.hash,
             "as_of": request.as_of.isoformat(),
             "period": [period.label, period.start.isoformat(), period.end.isoformat()],
             "parameters": {name: dict(values) for name, values in parameters.items()},
             "notebooks": {name: hash_bytes(content) for name, content in notebooks.items()},
             "expectations": expectations_hash(project),
+            "playbook": playbook_hash(project),
             "package": package_hash(),
             "environment": environment_hash(project),
             "allow_invalid": request.allow_invalid,
         }
     )
-    return Preparation(request, spec, profile, definitions, warehouse, period, notebooks, parameters, inputs)
+    found = (spec, profile, definitions, warehouse, previous, period, notebooks, parameters)
+    return Preparation(request, *found, inputs)
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:

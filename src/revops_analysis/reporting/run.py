@@ -19,18 +19,17 @@ from revops_analysis.errors import DataRefusedError
 from revops_analysis.project import Project
 from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.key_figures import dump_json
-from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_section
+from revops_analysis.reporting.manifest import MANIFEST, ThisRun, manifest, now, run_section
 from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
 from revops_analysis.reporting.spec import load_report
+from revops_analysis.reporting.trust.kept_inputs import keep_inputs
 from revops_analysis.tables.memory import share_of
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.kernels import KernelServer
     from revops_analysis.reporting.runner import Outcome
     from revops_analysis.validation.result import GateResult
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,7 @@ def _render(
 
             write_gate(gate, staged, prepared)
             chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
+            keep_inputs(prepared, project, staged)
         document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
         this = ThisRun(clock.started_at, clock.seconds, clock.phases, _workers(prepared.request))
         document["run"] = run_section(this, project)
@@ -135,7 +135,7 @@ def _check_and_run(
     import_machinery()
     watcher.say("Checking the data and running the chapters")
     with ThreadPoolExecutor(max_workers=2) as pool, clock.phase("gate and chapters"):
-        running = pool.submit(_run_chapters, prepared, staged, server, watcher)
+        running = pool.submit(run_all_chapters, prepared, staged, server, watcher)
         for module in ("revops_analysis.reporting.assembly", "nbconvert.exporters"):  # what the pages need
             pool.submit(import_module, module)
         try:
@@ -208,11 +208,8 @@ def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
 
 def check_data(prepared: Preparation, project: Project, checker: Checker) -> GateResult:
     """Run the gate. Data that the report refuses raises DataRefusedError, after the gate's own page is written."""
-    from revops_analysis.tables.warehouse import previous_warehouse
-
-    previous = previous_warehouse(project, prepared.warehouse)
     day, expectations = prepared.request.as_of, project.expectations
-    result = checker.validate(prepared.warehouse, prepared.definitions, day, previous, expectations)
+    result = checker.validate(prepared.warehouse, prepared.definitions, day, prepared.previous, expectations)
     if not _accepts(result, prepared) and not prepared.request.allow_invalid:
         page = write_gate_folder(result, prepared.request.reports)
         raise _refused(result, page)
@@ -268,7 +265,8 @@ def write_gate_folder(result: GateResult, reports: Path) -> Path:
     return folder / "gate.html"
 
 
-def _run_chapters(prepared: Preparation, staged: Path, server: KernelServer, watcher: Watcher) -> list[Outcome]:
+def run_all_chapters(prepared: Preparation, staged: Path, server: KernelServer, watcher: Watcher) -> list[Outcome]:
+    """Run every chapter of a prepared report in `staged`, where each leaves its figures, tables and key figures."""
     import nbformat
 
     from revops_analysis.reporting.runner import Job, run_chapters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
-from revops_analysis.reporting.mail.run_folder import MANIFEST, MailedRun
+from revops_analysis.reporting.mail.run_folder import MailedRun
+from revops_analysis.reporting.manifest import MANIFEST
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the run's own dates are in its manifest
 _READABLE = 0o644 << 16
