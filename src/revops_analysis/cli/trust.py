@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from revops_analysis.cli.options import Format
-from revops_analysis.cli.printing import print_frame, progress, shown
+from revops_analysis.cli.printing import print_data, print_frame, progress, shown
 
 if TYPE_CHECKING:
+    from revops_analysis.reporting.trust.run_diff import RunDiff
     from revops_analysis.reporting.trust.verify import Verification
 
 app = typer.Typer()
@@ -79,4 +80,73 @@ def _as_json(found: Verification) -> dict[str, Any]:
         "files": compared.files if compared else None,
         "different": list(compared.different) if compared else None,
         "figures": [asdict(item) for item in compared.figures] if compared else None,
+    }
+
+
+@app.command(epilog="Example: revops diff reports/…/2026-06-30/2026-Q2/latest reports/…/2026-09-30/2026-Q3/latest")
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="RUN_A", help="The earlier run.")],
+    after: Annotated[Path, typer.Argument(metavar="RUN_B", help="The later run.")],
+    *,
+    output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
+) -> None:
+    """Show which key figures moved between two runs, and how much is due to data, to definitions and to code.
+
+    Data first, then definitions; what remains is code. The three add up to the change, to the last digit.
+    """
+    from revops_analysis.project import find_project
+    from revops_analysis.reporting.key_figures import dump_json
+    from revops_analysis.reporting.trust.run_diff import diff_runs
+
+    with progress() as told:
+        found = diff_runs(before, after, find_project(), told)
+    if output is Format.table:
+        _print_diff(found)
+    elif output is Format.csv:
+        frame = found.to_frame()
+        units = list(frame["unit"])
+        print_data(frame, output, {name: units for name in _AMOUNTS})  # noqa: C420 - nobody alters the list
+    else:
+        print(dump_json(_diff_as_json(found)), end="")
+
+
+_AMOUNTS = ("before", "after", "change", "data", "definitions", "code")
+
+
+def _print_diff(found: RunDiff) -> None:
+    from revops_analysis.reporting.formats import with_unit
+
+    print(f"A: {found.before.label}\nB: {found.after.label}")
+    for note in found.notes:
+        print(note)
+    frame = found.to_frame()
+    moved = frame[[move.moved for move in found.moves]].copy()
+    print(f"{len(moved)} of {len(frame)} key figures moved.")
+    if len(moved):
+        for name in _AMOUNTS:
+            texts = [with_unit(v, u, found.currency) for v, u in zip(moved[name], moved["unit"], strict=True)]
+            moved[name] = texts if name in ("before", "after") else [text.replace("%", " points") for text in texts]
+        print_frame(moved.drop(columns="unit"), "")
+
+
+def _diff_as_json(found: RunDiff) -> dict[str, Any]:
+    from revops_analysis.reporting.key_figures import publish
+
+    return {
+        "schema": "revops.diff/1",
+        "command": "diff",
+        "before": found.before.label,
+        "after": found.after.label,
+        "currency": found.currency,
+        "notes": list(found.notes),
+        "rows": [
+            {
+                "metric": move.key[0],
+                "dims": dict(move.key[1]),
+                "unit": move.unit,
+                **{name: publish(getattr(move, name), move.unit) for name in _AMOUNTS},
+                "reason": move.reason,
+            }
+            for move in found.moves
+        ],
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from end_to_end.commands import revops
 from reporting.fakes import gate_with
 from reporting.projects import chapter_notebook, load_deals, make_project
 from reporting.test_run import Quiet
@@ -167,3 +168,16 @@ def test_a_notebook_that_is_not_that_of_the_run_is_named(project: Project, run: 
 def test_what_is_no_run_is_refused(project: Project, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no rendered run"):
         verify_run(tmp_path, project, Quiet())
+
+
+def test_the_command_says_what_differs_and_ends_with_its_code(project: Project, run: Path) -> None:
+    _rewrite(run, {"package": "0" * 64})
+    answer = revops(project.root, "verify", str(run))
+    assert answer.code == 2
+    assert "these inputs differ" in answer.stdout
+    assert "git worktree add" in answer.stdout
+    document = json.loads(revops(project.root, "verify", str(run), "--format", "json").stdout)
+    assert (document["verdict"], document["files"]) == ("inputs differ", None)
+    assert document["differences"][0]["input"] == "code"
+    assert document["altered"] == ["manifest.json"]
+    assert revops(project.root, "verify", str(run / "tables")).code == 2

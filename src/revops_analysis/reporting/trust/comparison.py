@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -98,7 +98,7 @@ FigureKey = tuple[str, tuple[tuple[str, str | None], ...]]
 """What names a key figure: its metric, and its dimensions in order."""
 
 
-def by_name(rows: list[Mapping[str, Any]]) -> dict[FigureKey, Mapping[str, Any]]:
+def by_name(rows: Iterable[Mapping[str, Any]]) -> dict[FigureKey, Mapping[str, Any]]:
     """Published rows by what names them."""
     return {(row["metric"], tuple(sorted(row["dims"].items()))): row for row in rows}
 
