@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from revops_analysis.cli.options import Format
+from revops_analysis.cli.options import AsOf, Format, SourceOption, day
 from revops_analysis.cli.printing import print_data, print_frame, progress, shown
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from revops_analysis.reporting.trust.run_diff import RunDiff
     from revops_analysis.reporting.trust.verify import Verification
 
@@ -23,6 +25,12 @@ _SENTENCES = {
     "different": "Not reproduced: nothing that the run was made from has changed, and the result is another.",
     "inputs differ": "Not verified: it cannot be rendered as it was, because these inputs differ.",
 }
+
+
+DefinitionsPair = Annotated[
+    tuple[Path, Path],
+    typer.Option("--definitions", metavar="OLD NEW", help="Two definitions files; a run's folder means those it kept."),
+]
 
 
 @app.command(epilog="Example: revops verify reports/sample/quarterly/2026-09-30/2026-Q3/latest")
@@ -150,3 +158,54 @@ def _diff_as_json(found: RunDiff) -> dict[str, Any]:
             for move in found.moves
         ],
     }
+
+
+@app.command(
+    epilog="Example: revops restate --definitions old.yml params/definitions.yml --source sample --as-of 2026-09-30 "
+    "--period 2025-Q4...2026-Q3"
+)
+def restate(  # noqa: PLR0913 - one argument an option of the command
+    *,
+    definitions: DefinitionsPair,
+    source: SourceOption,
+    as_of: AsOf,
+    period: Annotated[str, typer.Option("--period", help="A period or a series, as 2025-Q1...2026-Q3.")],
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Metric; may be repeated. By default those of a board summary.")
+    ] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="Dimension to cut by; may be repeated.")] = None,
+    where: Annotated[str, typer.Option("--where", help="Filter: column op literal [and …].")] = "",
+    output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
+) -> None:
+    """Restate past periods: metrics under two sets of definitions over the same data, and the difference."""
+    from revops_analysis.metrics.restatement import RESTATED, RestatementRequest
+    from revops_analysis.metrics.restatement import restate as restated
+    from revops_analysis.project import find_project
+    from revops_analysis.reporting.trust.past_run import read_definitions
+    from revops_analysis.workspace import open_workspace
+
+    asked = RestatementRequest(tuple(metric or RESTATED), period, tuple(by or ()), where or None)
+    old, new = (read_definitions(place) for place in definitions)
+    with progress() as told:
+        told.say("Computing under both definitions")
+        workspace = open_workspace(source, as_of=day(as_of), project=find_project())
+        frame = restated(workspace, old, new, asked)
+    if output is not Format.table:
+        units = list(frame["unit"])
+        print_data(frame, output, {name: units for name in ("old", "new", "difference")})  # noqa: C420
+        return
+    print(
+        f"Old: {old.version} {old.hash} in {old.reporting_currency}; new: {new.version} {new.hash} in "
+        f"{new.reporting_currency}"
+    )
+    print_frame(_with_units(frame, old.reporting_currency, new.reporting_currency), "")
+
+
+def _with_units(frame: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
+    from revops_analysis.reporting.formats import with_unit
+
+    shown = frame.drop(columns="unit")
+    for name, currency in (("old", old), ("new", new), ("difference", new)):
+        shown[name] = [with_unit(v, u, currency) for v, u in zip(frame[name], frame["unit"], strict=True)]
+    shown["difference"] = shown["difference"].str.replace("%", " points")
+    return shown.dropna(axis="columns", how="all")

@@ -204,3 +204,12 @@ def test_whatever_the_steps_say_the_shares_add_up_or_are_none(
         assert move.code is None
     else:
         assert sum(share for share in shares if share is not None) == move.change == move.after - move.before  # type: ignore[operator]
+
+
+def test_the_words_of_a_run_can_be_restated_from(runs: Runs) -> None:
+    words = ("--definitions", str(runs.before), str(runs.project.definitions_file))
+    asked = ("restate", *words, "--source", "tiny", "--as-of", "2026-09-30", "--period", "2026-Q3")
+    answer = revops(runs.project.root, *asked, "--metric", "bookings", "--format", "csv")
+    assert answer.code == 0, answer.stderr
+    assert answer.stdout.splitlines()[1] == "bookings,2026-Q3,currency,3700.00,3000.00,-700.00,2,1,,"
+    assert "USD −700" in revops(runs.project.root, *asked, "--metric", "bookings").stdout

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from revops_analysis.project import Project
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.publish import write_file
+from revops_analysis.reporting.trust.past_run import INPUTS
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.preparation import Preparation
 
-FOLDER = "inputs"
+FOLDER = INPUTS
 DEFINITIONS = f"{FOLDER}/definitions.json"
 REPORT = f"{FOLDER}/report.json"
 PLAYBOOK = f"{FOLDER}/playbook.yml"

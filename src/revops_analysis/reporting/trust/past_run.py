@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting.inputs import Inputs, hash_bytes
 from revops_analysis.reporting.manifest import MANIFEST, read_manifest
 
 KEY_FIGURES = "key_figures.json"
+INPUTS = "inputs"
+
+if TYPE_CHECKING:
+    from revops_analysis.definitions import Definitions
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,22 @@ def read_past_run(place: Path) -> PastRun:
     """
     folder = place.parent if place.suffix in (".html", ".json", ".pdf") else place
     return PastRun(folder.resolve(), read_manifest(folder))
+
+
+def read_definitions(place: Path) -> Definitions:
+    """Definitions from a file, or those that a run kept, by its folder.
+
+    Raises ConfigurationError for a file that is wrong, and for a run that kept none or whose copy was altered.
+    """
+    from revops_analysis.definitions import load_definitions
+
+    if not place.is_dir():
+        return load_definitions(place)
+    run = read_past_run(place)
+    if run.read(f"{INPUTS}/definitions.json") is None:
+        raise ConfigurationError(
+            "The run has no definitions as it was rendered from.",
+            where=str(run.folder),
+            fix="give the definitions as a file",
+        )
+    return load_definitions(run.folder / INPUTS / "definitions.json")
