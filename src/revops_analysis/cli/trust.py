@@ -209,3 +209,22 @@ def _with_units(frame: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
         shown[name] = [with_unit(v, u, currency) for v, u in zip(frame[name], frame["unit"], strict=True)]
     shown["difference"] = shown["difference"].str.replace("%", " points")
     return shown.dropna(axis="columns", how="all")
+
+
+@app.command(epilog="Example: revops loads sample --prune")
+def loads(
+    source: Annotated[str, typer.Argument(help="Name of a source.")],
+    *,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove the loads that nothing needs.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the reports; by default reports/.")] = None,
+) -> None:
+    """List the loads of a source that are kept, and how many runs rest on each; a load that a run names stays."""
+    from revops_analysis.project import find_project
+    from revops_analysis.reporting.trust.loads import list_loads, prune_loads
+
+    project = find_project()
+    reports = (out or project.reports).resolve()
+    if prune:
+        for digest in prune_loads(project, source, reports):
+            print(f"Removed {digest}.")
+    print_frame(list_loads(project, source, reports), f"Loads of {source}, the latest first")

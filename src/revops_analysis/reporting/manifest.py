@@ -105,12 +105,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of the run in `folder`; ConfigurationError for a folder that holds no rendered run."""
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if "files" not in found:
-            raise ValueError("no list of files")
-    except (OSError, ValueError, TypeError) as problem:
+        outside = [name for name in found["files"] if Path(name).is_absolute() or ".." in Path(name).parts]
+        if outside:
+            raise ValueError(f"it lists {outside[0]}, which is no file of the run")
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         raise ConfigurationError(
             "This is no rendered run.",
             expected=f"a folder with {MANIFEST}",
+            found=None if isinstance(problem, OSError) else str(problem),
             where=str(folder),
             fix="give the folder that `revops report` printed",
         ) from problem
