@@ -216,7 +216,7 @@ def test_a_failed_chapter_is_named_and_the_others_finish(gate: dict[str, str], t
         "sleeps": chapter_notebook("sleeps", "import time; time.sleep(60)"),
     }
     names = "".join(f"  - {name}\n" for name in chapters)
-    report = f"title: Trouble\nnotebooks:\n{names}cell_timeout_seconds: 2\n"
+    report = f"title: Trouble\nnotebooks:\n{names}cell_timeout_seconds: 2\npdf: never\n"
     project = make_project(tmp_path / "project", chapters, report)
     result = run_report(_request(tmp_path / "reports"), project, Quiet())
     assert set(result.failed) == {"divides", "leaves", "dies", "sleeps"}
@@ -267,7 +267,7 @@ def test_allowing_invalid_does_not_mark_valid_data(project: Project, gate: dict[
 
 
 def test_a_report_may_refuse_warnings(gate: dict[str, str], tmp_path: Path) -> None:
-    report = "title: Strict\nnotebooks: [first]\ngate:\n  refuse_on: warning\n"
+    report = "title: Strict\nnotebooks: [first]\ngate:\n  refuse_on: warning\npdf: never\n"
     project = make_project(tmp_path / "project", {"first": chapter_notebook("first")}, report)
     gate["failing"] = "warning"
     with pytest.raises(DataRefusedError):

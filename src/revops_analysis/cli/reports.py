@@ -27,6 +27,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
     ] = False,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Chapters at a time; 0: one a core.")] = 0,
     load_first: Annotated[bool, typer.Option("--load", help="Load the source first.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Make report.pdf, whatever the report says; needs Pango.")] = False,
 ) -> None:
     """Render a report and print the path of its first page; the same inputs use the same folder again.
 
@@ -38,7 +39,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
 
     project = find_project()
     reports = (out or project.reports).resolve()
-    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first)
+    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf)
     with progress() as told:
         result = run_report(request, project, told)
     for chapter, error in result.failed.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from revops_analysis.reporting import pages
 from revops_analysis.reporting.chapter import PARTS, latest_values_note
 from revops_analysis.reporting.fragments import render_findings, render_headline
 from revops_analysis.reporting.key_figures import Facts, document, dump_json, figure_from_json
+from revops_analysis.reporting.printing.document import print_html
 from revops_analysis.reporting.publish import write_file
 from revops_analysis.reporting.summary import write_summary
 
@@ -22,16 +24,25 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from revops_analysis.reporting.preparation import Preparation
+    from revops_analysis.reporting.printing.printer import PdfResult, Printer
     from revops_analysis.reporting.runner import Outcome
 
 TOP_FINDINGS = 5
 _HOME = "../../../../../index.html"
 
 
+@dataclass(frozen=True)
+class Assembled:
+    """What the manifest says of the files written: {name, title, error} a chapter, and what became of the PDF."""
+
+    chapters: list[dict[str, Any]]
+    pdf: PdfResult
+
+
 def assemble(
-    prepared: Preparation, gate: dict[str, Any], outcomes: Sequence[Outcome], staged: Path
-) -> list[dict[str, Any]]:
-    """Write everything but the manifest into `staged`; returns {name, title, error} a chapter."""
+    prepared: Preparation, gate: dict[str, Any], outcomes: Sequence[Outcome], staged: Path, printer: Printer
+) -> Assembled:
+    """Write everything but the manifest into `staged`."""
     import nbformat
 
     banner = banner_text(gate)
@@ -55,8 +66,12 @@ def assemble(
     ]
     _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
     write_summary([{**chapter, **parts[chapter["name"]]} for chapter in chapters], prepared.spec.description, staged)
-    (staged / "index.html").write_text(_first_page(prepared, gate, chapters, facts, staged), encoding="utf-8")
-    return [{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters]
+    run = _run(prepared, gate, chapters, facts, staged)
+    words = {"banner": banner, "checks": checks_text(gate)}
+    pdf = printer.print(lambda: print_html(run, staged, words), staged, prepared.inputs.hash)
+    first = pages.render_page("run_index.html.j2", banner=banner, run={**run, "pdf": pdf})
+    (staged / "index.html").write_text(first, encoding="utf-8")
+    return Assembled([{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters], pdf)
 
 
 def banner_text(gate: dict[str, Any]) -> str:
@@ -111,10 +126,11 @@ def _write_key_figures(facts: Facts, parts: dict[str, dict[str, Any]], staged: P
     (staged / "key_figures.json").write_text(dump_json(document(facts, command, distinct)), encoding="utf-8")
 
 
-def _first_page(
+def _run(
     prepared: Preparation, gate: dict[str, Any], chapters: Sequence[dict[str, Any]], facts: Facts, staged: Path
-) -> str:
-    run = {
+) -> dict[str, Any]:
+    """What the first page and the PDF are made from."""
+    return {
         "title": prepared.spec.title,
         "description": prepared.spec.description,
         "home": _HOME,
@@ -125,7 +141,6 @@ def _first_page(
         "notes": facts.warnings,
         "tables": sorted(path.name for path in (staged / "tables").glob("*.csv")),
     }
-    return pages.render_page("run_index.html.j2", banner=banner_text(gate), run=run)
 
 
 def _headline(part: dict[str, Any], currency: str) -> Markup | None:

@@ -53,7 +53,7 @@ class RunRequest:
 
     `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
     at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
-    refuses. `load` loads the source first.
+    refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever the report's own setting.
     """
 
     report: str
@@ -64,6 +64,7 @@ class RunRequest:
     allow_invalid: bool = False
     workers: int = 0
     load: bool = False
+    pdf: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,16 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
             "package": package_hash(),
             "environment": environment_hash(project),
             "allow_invalid": request.allow_invalid,
+            "pdf": wants_pdf(request, spec),
         }
     )
     found = (spec, profile, definitions, warehouse, previous, period, notebooks, parameters)
     return Preparation(request, *found, inputs)
+
+
+def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
+    """Whether the run is to have a PDF, if one can be made."""
+    return request.pdf or spec.pdf != "never"
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:

@@ -20,7 +20,8 @@ from revops_analysis.project import Project
 from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.manifest import MANIFEST, ThisRun, manifest, now, run_section
-from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
+from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare, wants_pdf
+from revops_analysis.reporting.printing.printer import Printer
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
 from revops_analysis.reporting.spec import load_report
 from revops_analysis.reporting.trust.kept_inputs import keep_inputs
@@ -74,18 +75,21 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
     from revops_analysis.reporting.kernels import KernelServer
 
     clock = _Clock()
+    spec = load_report(request.report, project)
+    printer = Printer(wanted=wants_pdf(request, spec), needed=request.pdf or spec.pdf == "always")
     memory = share_of(_at_one_time(request, project))
     kernels = {"REVOPS_HOME": str(project.root), **memory}
-    with KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
+    with printer, KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
+        printer.require()
         if request.load:
             checker.warm_up()
         with clock.phase("prepare"):
             prepared = prepare(request, project, watcher)
         with only_one(request.reports, prepared.inputs.hash):
-            if is_complete(prepared.folder):
+            if is_complete(prepared.folder) and not printer.can_add_to(prepared.folder / MANIFEST):
                 point_latest(prepared.folder)
                 return RunResult(prepared.folder, reused=True)
-            return _render(prepared, project, (server, checker), (clock, watcher))
+            return _render(prepared, project, (server, checker, printer), (clock, watcher))
 
 
 def _at_one_time(request: RunRequest, project: Project) -> int:
@@ -98,19 +102,27 @@ def _workers(request: RunRequest) -> int:
 
 
 def _render(
-    prepared: Preparation, project: Project, helpers: tuple[KernelServer, Checker], telling: tuple[_Clock, Watcher]
+    prepared: Preparation,
+    project: Project,
+    helpers: tuple[KernelServer, Checker, Printer],
+    telling: tuple[_Clock, Watcher],
 ) -> RunResult:
     clock, watcher = telling
+    server, checker, printer = helpers
     with staging_folder(prepared.request.reports) as staged:
-        gate, outcomes = _check_and_run(prepared, project, (*helpers, staged), telling)
+        printer.warm_up()
+        gate, outcomes = _check_and_run(prepared, project, (server, checker, staged), telling)
         watcher.say("Writing the pages")
         with clock.phase("pages"):
             from revops_analysis.reporting.assembly import assemble
 
             write_gate(gate, staged, prepared)
-            chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
+            assembled = assemble(prepared, gate_summary(gate, prepared), outcomes, staged, printer)
             keep_inputs(prepared, project, staged)
-        document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
+        document = manifest(prepared, gate_summary(gate, prepared), assembled.chapters, staged)
+        document["pdf"] = assembled.pdf.to_json()
+        if assembled.pdf.reason and printer.wanted:
+            watcher.say(f"There is no PDF: {assembled.pdf.reason}")
         this = ThisRun(clock.started_at, clock.seconds, clock.phases, _workers(prepared.request))
         document["run"] = run_section(this, project)
         (staged / MANIFEST).write_text(dump_json(document), encoding="utf-8")

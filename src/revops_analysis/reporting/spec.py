@@ -44,6 +44,9 @@ class ReportSpec(_Strict):
     description: str = Field("", description="One or two sentences below the title")
     notebooks: tuple[ChapterSpec, ...] = Field(min_length=1, description="Chapters in order")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for every chapter")
+    pdf: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether runs have a report.pdf: where Pango is installed, always (an error without), never"
+    )
     gate: Gate = Field(default=Gate.model_validate({}), description="What the report asks of its data")
     cell_timeout_seconds: int = Field(600, ge=1, description="Longest time one cell may take")
 

@@ -33,7 +33,8 @@ class Stand:
     """Everything that a report is rendered from, but the code.
 
     `source` is the profile as chapters open it; `data` and `previous` are data hashes, `previous` that of the load
-    which the gate compares with. `files` are contents by their path below the project.
+    which the gate compares with; `pdf` says that a PDF was asked for against the report's setting. `files` are contents
+    by their path below the project.
     """
 
     report: str
@@ -45,6 +46,7 @@ class Stand:
     data: str
     previous: str | None
     allow_invalid: bool
+    pdf: bool
     definitions: bytes
     files: Mapping[str, bytes]
 
@@ -67,6 +69,7 @@ def stand_of(run: PastRun, project: Project) -> Stand:
         data=inputs["data_hash"],
         previous=inputs.get("previous_data_hash"),
         allow_invalid=inputs["allow_invalid"],
+        pdf=inputs.get("pdf", False) and inputs["report"].get("pdf") == "never",
         definitions=definitions_of(run, project),
         files=_files(run, project),
     )
@@ -141,6 +144,7 @@ def request_of(stand: Stand, made: Project) -> RunRequest:
         made.reports,
         stand.period,
         stand.allow_invalid,
+        pdf=stand.pdf,
     )
 
 
