@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import stay_inside
 from revops_analysis.periods import Period, parse_period, period_containing
 from revops_analysis.project import Project
 from revops_analysis.reporting.inputs import (
@@ -192,7 +193,7 @@ def _period(request: RunRequest, definitions: Definitions) -> Period:
 
 
 def _read(name: str, project: Project) -> bytes:
-    path = project.notebooks / f"{name}.ipynb"
+    path = stay_inside(project.notebooks / f"{name}.ipynb", project.notebooks, "A chapter's notebook")
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in project.notebooks.glob("*.ipynb")))
         raise ConfigurationError(

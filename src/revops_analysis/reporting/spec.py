@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import stay_inside
 from revops_analysis.project import Project
 from revops_analysis.yaml_document import Document, read_yaml
 
@@ -98,7 +99,7 @@ def load_report(name: str, project: Project) -> ReportSpec:
             found=name,
             where=f"{folder.relative_to(project.root).as_posix()}/",
         )
-    document = read_yaml(path)
+    document = read_yaml(stay_inside(path, folder, "A report's description"))
     for line, what, fix in document.problems:
         raise ConfigurationError(f"The report {name} is wrong: {what}.", where=f"{path} line {line}", fix=fix)
     if not isinstance(document.values, dict):
