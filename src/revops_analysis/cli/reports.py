@@ -1,7 +1,8 @@
-"""`revops report`: a report rendered to its folder."""
+"""`revops report`: a report rendered to its folder; `revops serve`: the folder on this machine."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,3 +48,23 @@ def report(  # noqa: PLR0913 - one argument an option of the command
     print(shown(result.page))
     if result.failed:
         raise typer.Exit(4)
+
+
+@app.command(epilog="Example: revops serve --port 8765")
+def serve(
+    *,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    host: Annotated[str, typer.Option("--host", help="Address of this machine that it does not share.")] = "127.0.0.1",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the reports; by default reports/.")] = None,
+) -> None:
+    """Serve the reports to this machine only, until stopped, and print the address."""
+    from revops_analysis.project import find_project
+    from revops_analysis.reporting.serve import server_for
+
+    reports = (out or find_project().reports).resolve()
+    with server_for(reports, host, port) as server:
+        address = str(server.server_address[0])
+        print(f"http://{f'[{address}]' if ':' in address else address}:{server.server_port}/", flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -9,6 +9,7 @@ import typer
 
 from revops_analysis.cli.options import AsOf, Format, SourceOption, day
 from revops_analysis.cli.printing import print_data, print_frame, progress, shown
+from revops_analysis.cli.runs import run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from revops_analysis.reporting.trust.verify import Verification
 
 app = typer.Typer()
-Run = Annotated[Path, typer.Argument(help="Folder of a run, a page in it, or the `latest` that points to it.")]
+_RUN_HELP = "Folder of a run, a page in it, or the `latest` that points to it."
 
 _SENTENCES = {
     "identical": "Verified: rendered again, and every byte is the same.",
@@ -35,7 +36,11 @@ DefinitionsPair = Annotated[
 
 @app.command(epilog="Example: revops verify reports/sample/quarterly/2026-09-30/2026-Q3/latest")
 def verify(
-    run: Run, *, output: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.table
+    run: Annotated[Path | None, typer.Argument(help=_RUN_HELP)] = None,
+    *,
+    latest: Annotated[str, typer.Option("--latest", help="Report whose newest run is verified.")] = "",
+    source: Annotated[str, typer.Option("--source", help="With --latest: the source of the run.")] = "",
+    output: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.table,
 ) -> None:
     """Render a run again from its manifest and compare every byte, or say which input is not what it was.
 
@@ -46,8 +51,10 @@ def verify(
     from revops_analysis.reporting.key_figures import dump_json
     from revops_analysis.reporting.trust.verify import verify_run
 
+    project = find_project()
+    place = run_folder(run, latest, source, project.reports)
     with progress() as told:
-        found = verify_run(run, find_project(), told)
+        found = verify_run(place, project, told)
     if output is Format.table:
         _print_verification(found)
     else:
