@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from revops_analysis.reporting.runner import Outcome
 
 TOP_FINDINGS = 5
+_SHOWN = "This report shows personal data, because its description asks for them: pass it on with care."
 _HOME = "../../../../../index.html"
 
 
@@ -116,7 +117,7 @@ def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
         definitions_hash=prepared.definitions.hash,
         currency=prepared.definitions.reporting_currency,
         seed=int(prepared.spec.parameters.get("seed", 0)),
-        warnings=(*warnings, *used),
+        warnings=(*warnings, *used, *((_SHOWN,) if prepared.spec.personal_data == "shown" else ())),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -87,8 +88,8 @@ class Chapter:
         """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
 
         `units`: column → currency (of the report), currency_per_day, rate, count, days, minutes, ratio, number, score.
-        Personal columns are masked in both; `personal` names columns that the schema does not know to be so. A column
-        `reason` explains the row's missing values.
+        Personal columns are masked in both, unless the report says `personal_data: shown`; `personal` names columns
+        that the schema does not know to be so. A column `reason` explains the row's missing values.
         """
         units = dict(units or {})
         unknown = sorted(set(units) - set(map(str, frame.columns)))
@@ -100,7 +101,7 @@ class Chapter:
                 where=f"{self.name}, table {name}",
             )
         stem = self._stem("table", name)
-        masked = exports.mask_personal(frame, personal)
+        masked = exports.mask_personal(frame, personal) if exports.masks_people(os.environ) else frame
         path = f"tables/{stem}.csv" if self._out else ""
         if self._out:
             _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())

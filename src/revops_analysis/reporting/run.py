@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.project import Project
 from revops_analysis.reporting.checker import Checker
+from revops_analysis.reporting.exports import PERSONAL_DATA
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.manifest import MANIFEST, ThisRun, manifest, now, run_section
+from revops_analysis.reporting.personal import hide_people
 from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare, wants_pdf
 from revops_analysis.reporting.printing.printer import Printer
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
@@ -78,7 +80,7 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
     spec = load_report(request.report, project)
     printer = Printer(wanted=wants_pdf(request, spec), needed=request.pdf or spec.pdf == "always")
     memory = share_of(_at_one_time(request, project))
-    kernels = {"REVOPS_HOME": str(project.root), **memory}
+    kernels = {"REVOPS_HOME": str(project.root), PERSONAL_DATA: spec.personal_data, **memory}
     with printer, KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
         printer.require()
         if request.load:
@@ -117,10 +119,12 @@ def _render(
             from revops_analysis.reporting.assembly import assemble
 
             write_gate(gate, staged, prepared)
+            outcomes, masked = hide_people(prepared, outcomes, staged)
             assembled = assemble(prepared, gate_summary(gate, prepared), outcomes, staged, printer)
             keep_inputs(prepared, project, staged)
         document = manifest(prepared, gate_summary(gate, prepared), assembled.chapters, staged)
         document["pdf"] = assembled.pdf.to_json()
+        document["personal_data"] = {"shown": masked is None, "masked": masked}
         if assembled.pdf.reason and printer.wanted:
             watcher.say(f"There is no PDF: {assembled.pdf.reason}")
         this = ThisRun(clock.started_at, clock.seconds, clock.phases, _workers(prepared.request))

@@ -48,6 +48,9 @@ class ReportSpec(_Strict):
     pdf: Literal["auto", "always", "never"] = Field(
         "auto", description="Whether runs have a report.pdf: where Pango is installed, always (an error without), never"
     )
+    personal_data: Literal["masked", "shown"] = Field(
+        "masked", description="Whether names, addresses and numbers of people outside the company are masked or shown"
+    )
     gate: Gate = Field(default=Gate.model_validate({}), description="What the report asks of its data")
     cell_timeout_seconds: int = Field(600, ge=1, description="Longest time one cell may take")
 
