@@ -62,9 +62,15 @@ forecast: setup ## Forecast the bookings of a period [SOURCE=… AS_OF=… PERIO
 	$(need_as_of)
 	@$(REVOPS) forecast --source $(SOURCE) --as-of $(AS_OF) $(if $(PERIOD),--period $(PERIOD))
 
+.PHONY: question
+question: export TITLE := $(value TITLE)
+question: setup ## Make a notebook for a question TITLE="Why did …?" [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) question new "$$TITLE" --source $(SOURCE) --as-of $(AS_OF)
+
 .PHONY: lab
-lab: setup ## Open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: setup ## Open JupyterLab on the start page
+	@$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb
 
 .PHONY: notebooks
 notebooks: setup ## Store new key figures in the notebooks, after a figure moved on purpose

@@ -28,8 +28,10 @@ from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, late
 if TYPE_CHECKING:
     import pandas as pd
 
+    from revops_analysis.metrics.menu import MetricsMenu
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
+    from revops_analysis.tables.menu import TablesMenu
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,18 @@ class Workspace(Snapshot):
         return compute_metric(self, name, period, by, where)
 
     @property
-    def metrics(self) -> pd.DataFrame:
-        """Every metric there is: name, title, description, formula, unit, dimensions and more, a row a metric."""
-        from revops_analysis.metrics.registry import describe_metrics
+    def metrics(self) -> MetricsMenu:
+        """Every metric there is, to browse: `ws.metrics.<TAB>`; `to_frame()` gives a row a metric."""
+        from revops_analysis.metrics.menu import MetricsMenu
 
-        return describe_metrics()
+        return MetricsMenu(self)
+
+    @property
+    def tables(self) -> TablesMenu:
+        """Every canonical table, to browse: `ws.tables.<TAB>`; `to_frame()` gives a row a table."""
+        from revops_analysis.tables.menu import TablesMenu
+
+        return TablesMenu(self)
 
     def _on(self, day: dt.date) -> Workspace:
         return Workspace(self._store, self.definitions, day, self.origin)

@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from revops_analysis.cli import attribution, data, forecasts, leads, mail, metrics, renewals, reports, retention, trust
+from revops_analysis.cli import (
+    attribution,
+    data,
+    forecasts,
+    leads,
+    mail,
+    metrics,
+    questions,
+    renewals,
+    reports,
+    retention,
+    trust,
+)
 from revops_analysis.errors import RevopsError
 
 app = typer.Typer(
@@ -24,6 +36,7 @@ for family in (data, reports, metrics, forecasts, attribution, retention, renewa
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")
+app.add_typer(questions.app, name="question")
 
 _UNEXPECTED = 1
 

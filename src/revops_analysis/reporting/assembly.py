@@ -156,9 +156,10 @@ def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
 
 
 def write_list_of_runs(reports: Path) -> None:
-    """Write `index.html` in the folder of reports: every published run, from its manifest."""
+    """Write `index.html` in the folder of reports: every published run and answered question, from its manifest."""
     runs = []
-    for path in sorted(reports.glob("*/*/*/*/*/manifest.json")):
+    found = (*reports.glob("*/*/*/*/*/manifest.json"), *reports.glob("questions/*/*/*/*/*/manifest.json"))
+    for path in sorted(found):
         if path.parent.name == "latest" or any(part.startswith(".") for part in path.relative_to(reports).parts):
             continue
         runs.append(_listed(json.loads(path.read_text(encoding="utf-8")), path.parent.relative_to(reports)))

@@ -140,8 +140,15 @@ def now() -> datetime:
 
 
 def git_commit(project: Project) -> str | None:
-    """The checked-out commit, with `+` when files differ from it; None outside a git checkout or without git."""
-    command = ["git", "-C", str(project.root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    """The checked-out commit, with `+` when files differ from it; None outside a git checkout or without git.
+
+    It is that of the project; for a project that is in no checkout, that of this package.
+    """
+    return _commit_of(project.root) or _commit_of(Path(__file__).parent)
+
+
+def _commit_of(folder: Path) -> str | None:
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     except FileNotFoundError:
