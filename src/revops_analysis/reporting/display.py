@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from revops_analysis.reporting import fragments
+from revops_analysis.reporting.completion import add_completions
 from revops_analysis.reporting.formats import is_missing, with_unit
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 48, 4
 _STYLE = (
-    "<style>.rv-shown td,.rv-shown th{text-align:left;padding:.2em .8em}.rv-shown .rv-number{text-align:right}"
+    "<style>.rv-shown td,.rv-shown th{text-align:left!important;padding:.2em .8em}"
+    ".rv-shown .rv-number{text-align:right!important}"
     ".rv-shown .rv-finding{border-left:4px solid #8a8a8a;padding:.1em 1em;margin:.8em 0}"
     ".rv-shown .rv-critical{border-color:#b3261e}.rv-shown .rv-warning{border-color:#b26a00}"
     ".rv-shown dl{display:flex;gap:2em;margin:.2em 0}.rv-shown dd{margin:0;font-weight:600}"
@@ -29,7 +31,10 @@ _STYLE = (
 
 
 def activate() -> None:
-    """Give IPython the formatters; without IPython there is nothing to do. Calling it again changes nothing."""
+    """Give IPython the formatters and the completion of names; without IPython there is nothing to do.
+
+    Calling it again changes nothing.
+    """
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -38,6 +43,7 @@ def activate() -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     formatter.for_type_by_name("revops_analysis.metrics.registry", "MetricResult", metric_html)
     formatter.for_type_by_name("revops_analysis.findings.finding", "Detection", detection_html)
+    add_completions(shell)
 
 
 def metric_html(result: MetricResult, currency: str = "") -> str:
