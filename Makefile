@@ -35,6 +35,17 @@ quarterly-report: setup ## Load, check and render the quarter [SOURCE=… AS_OF=
 	$(need_as_of)
 	@$(REVOPS) report quarterly --source $(SOURCE) --as-of $(AS_OF) --load
 
+.PHONY: weekly-report monthly-report board-pack
+weekly-report: setup ## The week in which the day lies, and the quarter's forecast [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report weekly --source $(SOURCE) --as-of $(AS_OF) --load
+monthly-report: setup ## The month in which the day lies, and the quarter's forecast [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report monthly --source $(SOURCE) --as-of $(AS_OF) --load
+board-pack: setup ## The company on one page with its chapters, as pages and PDF [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report board_pack --source $(SOURCE) --as-of $(AS_OF) --load
+
 .PHONY: report
 report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=…]
 	$(need_as_of)

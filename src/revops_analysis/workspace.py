@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.metrics.registry import also_load, compute_metric
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.snapshot import Snapshot, parse_day
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
     from revops_analysis.tables.menu import TablesMenu
+
+
+also_load("revops_analysis.attribution.team_shares")
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,6 @@ class Workspace(Snapshot):
         where: str | None = None,
     ) -> MetricResult:
         """Return a named metric with its definition, as key figures need it; see `metric`."""
-        from revops_analysis.metrics.registry import compute_metric
-
         return compute_metric(self, name, period, by, where)
 
     @property

@@ -32,7 +32,8 @@ def report(  # noqa: PLR0913 - one argument an option of the command
 ) -> None:
     """Render a report and print the path of its first page; the same inputs use the same folder again.
 
-    The period is by default the fiscal quarter that contains the day.
+    The period is by default the one of the report (a fiscal quarter, unless its file says another) that contains
+    the day.
     """
     from revops_analysis.project import find_project
     from revops_analysis.reporting.preparation import RunRequest

@@ -47,7 +47,7 @@ def assemble(
     import nbformat
 
     banner = banner_text(gate)
-    parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
+    parts = {outcome.name: _part(staged, outcome.name, prepared.period.label) for outcome in outcomes}
     for outcome in outcomes:
         page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
@@ -99,10 +99,18 @@ def _marked(notebook: NotebookNode, banner: str) -> NotebookNode:
     return notebook
 
 
-def _part(staged: Path, name: str) -> dict[str, Any]:
-    """What a chapter published; empty for one that failed before its end."""
+def _part(staged: Path, name: str, period: str) -> dict[str, Any]:
+    """What a chapter published; empty for one that failed before its end.
+
+    Figures of a chapter whose period is not the report's get it among their dimensions.
+    """
     path = staged / PARTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if part.get("period", period) == period:
+        return part
+    own = {"period": part["period"]}
+    dated = {key: [{**row, "dims": {**own, **row["dims"]}} for row in part[key]] for key in ("rows", "headline")}
+    return {**part, **dated}
 
 
 def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.paths import stay_inside
-from revops_analysis.periods import Period, parse_period, period_containing
+from revops_analysis.periods import Grain, Period, parse_period, period_containing
 from revops_analysis.project import Project
 from revops_analysis.reporting.inputs import (
     Inputs,
@@ -52,9 +52,10 @@ class Watcher(Protocol):
 class RunRequest:
     """What was asked for: which report, on which source, as of which day.
 
-    `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
-    at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
-    refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever the report's own setting.
+    `period` empty: the one of the report's length (a quarter, if it says none) that contains the day. `reports`: where
+    runs are published. `workers`: chapters at a time, 0 for one a core; it never changes the result. `allow_invalid`
+    publishes, marked in red, what the gate refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever
+    the report's own setting.
     """
 
     report: str
@@ -102,7 +103,7 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
     spec = load_report(request.report, project)
     profile = load_profile(request.source, project)
     definitions = load_definitions(profile.definitions_path(project))
-    period = _period(request, definitions)
+    period = _period(request, spec.period, definitions)
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
     warehouse = load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
     _check_day(request.as_of, warehouse)
@@ -113,7 +114,7 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         "data_hash": warehouse.content_hash,
         "out": ".",
     }
-    parameters = _parameters(spec, notebooks, standard)
+    parameters = _parameters(spec, notebooks, standard, _own_periods(request, spec, definitions))
     previous = previous_warehouse(project, warehouse)
     inputs = Inputs(
         {
@@ -185,11 +186,21 @@ def _check_day(day: date, warehouse: WarehouseInfo) -> None:
         )
 
 
-def _period(request: RunRequest, definitions: Definitions) -> Period:
+def _period(request: RunRequest, grain: Grain, definitions: Definitions) -> Period:
     calendar = definitions.fiscal_calendar
     if request.period:
         return parse_period(request.period, calendar)
-    return period_containing(request.as_of, calendar)
+    return period_containing(request.as_of, calendar, grain)
+
+
+def _own_periods(request: RunRequest, spec: ReportSpec, definitions: Definitions) -> dict[str, str]:
+    """The period of each chapter that has one of its own: that in which the day lies, whatever --period says."""
+    calendar = definitions.fiscal_calendar
+    return {
+        chapter.notebook: period_containing(request.as_of, calendar, chapter.period).label
+        for chapter in spec.notebooks
+        if chapter.period != "report"
+    }
 
 
 def _read(name: str, project: Project) -> bytes:
@@ -215,13 +226,13 @@ def _name_for_notebooks(profile: SourceProfile, project: Project) -> str:
 
 
 def _parameters(
-    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any]
+    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any], periods: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     from revops_analysis.reporting.parameters import check_parameters
 
-    return {
-        chapter.notebook: check_parameters(
-            json.loads(notebooks[chapter.notebook]), chapter.notebook, {**standard, **spec.parameters_of(chapter)}
-        )
-        for chapter in spec.notebooks
-    }
+    checked = {}
+    for chapter in spec.notebooks:
+        own = {"period": periods[chapter.notebook]} if chapter.notebook in periods else {}
+        values = {**standard, **own, **spec.parameters_of(chapter)}
+        checked[chapter.notebook] = check_parameters(json.loads(notebooks[chapter.notebook]), chapter.notebook, values)
+    return checked

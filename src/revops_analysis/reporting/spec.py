@@ -34,6 +34,9 @@ class ChapterSpec(_Strict):
     """One chapter: a notebook of `notebooks/`, and parameters that only it gets."""
 
     notebook: str = Field(description="Notebook in notebooks/, without .ipynb")
+    period: Literal["report", "week", "month", "quarter", "year"] = Field(
+        "report", description="Period of this chapter: the report's, or the one of that length in which the day lies"
+    )
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for this chapter only")
 
 
@@ -43,6 +46,9 @@ class ReportSpec(_Strict):
     name: str = Field(description="File name without .yml, and the name of the report's folder")
     title: str = Field(min_length=1, description="Title of the report's first page")
     description: str = Field("", description="One or two sentences below the title")
+    period: Literal["week", "month", "quarter", "year"] = Field(
+        "quarter", description="Length of the period: the one in which the as-of day lies, if --period names none"
+    )
     notebooks: tuple[ChapterSpec, ...] = Field(min_length=1, description="Chapters in order")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for every chapter")
     pdf: Literal["auto", "always", "never"] = Field(

@@ -67,7 +67,7 @@ class TableEntry:
         schema = self.schema
         frame = self.to_frame()
         frame["personal"] = ["masked in reports" if personal else "" for personal in frame["personal"]]
-        head = "".join(f"<th>{escape(str(name))}</th>" for name in frame.columns)
+        head = "".join(f'<th style="text-align:left">{escape(str(name))}</th>' for name in frame.columns)
         rows = "".join(
             f"<tr>{''.join(f'<td style=text-align:left>{escape(str(cell))}</td>' for cell in row)}</tr>"
             for row in frame.itertuples(index=False)

@@ -62,7 +62,8 @@ def printed_chapter(page: str, name: str, chapters: tuple[str, ...]) -> PrintedC
     body = _ID.sub(rf' id="{name}-\1"', body)
     body = _LINK.sub(lambda link: _inside(link, name, chapters), body)
     sections = tuple((anchor, html.unescape(_TAG.sub("", text)).strip()) for anchor, text in _HEADING.findall(body))
-    return PrintedChapter(name, body, sections, is_one_page='class="rv-scorecard' in body)
+    is_one_page = 'class="rv-scorecard' in body
+    return PrintedChapter(name, body, () if is_one_page else sections, is_one_page)
 
 
 def linked_inside(fragment: str, chapters: tuple[str, ...]) -> str:
