@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.registry import also_load, compute_metric
+from revops_analysis.metrics.registry import describe_metrics as describe_metrics  # with those registered from here
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.snapshot import Snapshot, parse_day

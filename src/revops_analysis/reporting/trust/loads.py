@@ -52,7 +52,7 @@ def _named(reports: Path, source: str) -> Counter[str]:
         document = read_manifest(path.parent)
         if document.get("source") == source:
             inputs = document.get("inputs", {})
-            digests = {inputs.get("data_hash"), inputs.get("previous_data_hash")}
+            digests = {inputs.get(name) for name in ("data_hash", "previous_data_hash", "cut_of")}
             named.update(digest for digest in digests if digest)
     return named
 

@@ -66,7 +66,7 @@ def stand_of(run: PastRun, project: Project) -> Stand:
         profile=profile,
         as_of=date.fromisoformat(manifest["as_of"]),
         period=manifest["period"],
-        data=inputs["data_hash"],
+        data=inputs.get("cut_of") or inputs["data_hash"],  # a cut is made again from the whole
         previous=inputs.get("previous_data_hash"),
         allow_invalid=inputs["allow_invalid"],
         pdf=inputs.get("pdf", False) and inputs["report"].get("pdf") == "never",
