@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.metrics.registry import also_load, compute_metric
-from revops_analysis.metrics.registry import describe_metrics as describe_metrics  # with those registered from here
+from revops_analysis.metrics.registry import also_load, compute_metric, describe_metrics
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.snapshot import Snapshot, parse_day
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from revops_analysis.periods import Period
     from revops_analysis.tables.menu import TablesMenu
 
+
+__all__ = ["Origin", "Workspace", "describe_metrics", "open_workspace"]
 
 also_load("revops_analysis.attribution.team_shares")
 
