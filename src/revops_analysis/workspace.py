@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.metrics.registry import also_load, compute_metric, describe_metrics
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.cut import Cut, cut_warehouse
@@ -29,8 +30,15 @@ from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, late
 if TYPE_CHECKING:
     import pandas as pd
 
+    from revops_analysis.metrics.menu import MetricsMenu
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
+    from revops_analysis.tables.menu import TablesMenu
+
+
+__all__ = ["Origin", "Workspace", "describe_metrics", "open_workspace"]
+
+also_load("revops_analysis.attribution.team_shares")
 
 
 @dataclass(frozen=True)
@@ -79,16 +87,21 @@ class Workspace(Snapshot):
         where: str | None = None,
     ) -> MetricResult:
         """Return a named metric with its definition, as key figures need it; see `metric`."""
-        from revops_analysis.metrics.registry import compute_metric
-
         return compute_metric(self, name, period, by, where)
 
     @property
-    def metrics(self) -> pd.DataFrame:
-        """Every metric there is: name, title, description, formula, unit, dimensions and more, a row a metric."""
-        from revops_analysis.metrics.registry import describe_metrics
+    def metrics(self) -> MetricsMenu:
+        """Every metric there is, to browse: `ws.metrics.<TAB>`; `to_frame()` gives a row a metric."""
+        from revops_analysis.metrics.menu import MetricsMenu
 
-        return describe_metrics()
+        return MetricsMenu(self)
+
+    @property
+    def tables(self) -> TablesMenu:
+        """Every canonical table, to browse: `ws.tables.<TAB>`; `to_frame()` gives a row a table."""
+        from revops_analysis.tables.menu import TablesMenu
+
+        return TablesMenu(self)
 
     def _on(self, day: dt.date) -> Workspace:
         return Workspace(self._store, self.definitions, day, self.origin)

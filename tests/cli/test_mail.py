@@ -128,9 +128,9 @@ def test_a_dry_run_writes_and_sends_nothing(send: Email, home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "Say which run to send"),
-        (("--latest", "quarterly"), "Say which run to send"),
-        (("somewhere", *LATEST), "Say which run to send"),
+        ((), "Say which run"),
+        (("--latest", "quarterly"), "Say which run"),
+        (("somewhere", *LATEST), "Say which run"),
         (("somewhere", "--to", "a@example.com"), "no rendered run"),
         (("--latest", "monthly", "--source", "sample", "--to", "a@example.com"), "revops report monthly"),
         (LATEST, "Nobody was named"),

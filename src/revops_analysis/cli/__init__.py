@@ -14,10 +14,12 @@ from revops_analysis.cli import (
     leads,
     mail,
     metrics,
+    questions,
     renewals,
     reports,
     retention,
     schedule,
+    trust,
 )
 from revops_analysis.errors import RevopsError
 
@@ -31,11 +33,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, mail):
+for family in (data, reports, metrics, forecasts, attribution, retention, renewals, mail, trust):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(questions.app, name="question")
 
 _UNEXPECTED = 1
 

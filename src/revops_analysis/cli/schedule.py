@@ -60,6 +60,7 @@ def next_due(
     from revops_analysis.periods import period_containing
     from revops_analysis.reporting.schedule.entries import load_schedule
     from revops_analysis.reporting.schedule.moments import logical_date, next_moment
+    from revops_analysis.reporting.spec import load_report
     from revops_analysis.sources.profile import load_profile
 
     found = []
@@ -70,7 +71,8 @@ def next_due(
             if due is None:
                 break
             day = logical_date(entry.as_of, due, entry.zone, calendar)
-            period = period_containing(day, calendar, entry.period).label
+            grain = entry.period or load_report(entry.report, project).period
+            period = period_containing(day, calendar, grain).label
             local = due.astimezone(entry.zone).strftime("%Y-%m-%d %H:%M %Z")
             found.append((due, {"due": local, "name": entry.name, "as_of": day.isoformat(), "period": period}))
             due = next_moment(entry.cron, entry.zone, due)

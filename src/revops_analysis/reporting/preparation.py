@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.periods import Period, parse_period, period_containing
+from revops_analysis.paths import stay_inside
+from revops_analysis.periods import Grain, Period, parse_period, period_containing
 from revops_analysis.project import Project
-from revops_analysis.reporting.inputs import Inputs, environment_hash, expectations_hash, hash_bytes, package_hash
+from revops_analysis.reporting.inputs import (
+    Inputs,
+    environment_hash,
+    expectations_hash,
+    hash_bytes,
+    package_hash,
+    playbook_hash,
+)
 from revops_analysis.reporting.spec import ReportSpec, load_report
 from revops_analysis.sources.profile import SourceProfile, load_profile
 from revops_analysis.tables.cut import Cut, cut_warehouse
-from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse
+from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse, previous_warehouse
 
 if TYPE_CHECKING:
     from revops_analysis.sources.load import LoadResult
@@ -45,10 +53,11 @@ class Watcher(Protocol):
 class RunRequest:
     """What was asked for: which report, on which source, as of which day.
 
-    `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
-    at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
-    refuses. `load` loads the source first; `data_hash` names a load, by default the latest. With `cut` nothing of the
-    run holds more than that part of the company.
+    `period` empty: the one of the report's length (a quarter, if it says none) that contains the day. `reports`: where
+    runs are published. `workers`: chapters at a time, 0 for one a core; it never changes the result. `allow_invalid`
+    publishes, marked in red, what the gate refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever
+    the report's own setting. `data_hash` names a load, by default the latest. With `cut`
+    nothing of the run holds more than that part of the company.
     """
 
     report: str
@@ -59,6 +68,7 @@ class RunRequest:
     allow_invalid: bool = False
     workers: int = 0
     load: bool = False
+    pdf: bool = False
     data_hash: str = ""
     cut: Cut | None = None
 
@@ -76,6 +86,7 @@ class Preparation:
     """A checked request: everything that the run needs and the inputs that name its folder.
 
     `warehouse` is what the chapters see; `whole` the load that it is a cut of, or the same one.
+    `previous` is the load that the gate compares volumes with; None for the first.
     """
 
     request: RunRequest
@@ -83,6 +94,7 @@ class Preparation:
     profile: SourceProfile
     definitions: Definitions
     warehouse: WarehouseInfo
+    previous: WarehouseInfo | None
     period: Period
     notebooks: Mapping[str, bytes]
     parameters: Mapping[str, Mapping[str, Any]]
@@ -118,10 +130,11 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
     Raises ConfigurationError for whatever is wrong with the report, the notebooks, the parameters, the source, the
     period or the day.
     """
-    spec, left_out = _chapters(load_report(request.report, project), request.cut, project)
+    written = load_report(request.report, project)
+    spec, left_out = _chapters(written, request.cut)
     profile = load_profile(request.source, project)
     definitions = load_definitions(profile.definitions_path(project))
-    period = _period(request, definitions)
+    period = _period(request, spec.period, definitions)
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
     whole = _data(request, profile, project, watcher)
     _check_day(request.as_of, whole)
@@ -133,13 +146,15 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         "data_hash": warehouse.content_hash,
         "out": ".",
     }
-    parameters = _parameters(spec, notebooks, standard)
+    parameters = _parameters(spec, notebooks, standard, _own_periods(request, spec, definitions))
+    previous = previous_warehouse(project, whole)
     inputs = Inputs(
         {
-            "report": spec.model_dump(mode="json"),
+            "report": written.model_dump(mode="json"),
             "source": profile.name,
             "profile": profile.hash,
             "data_hash": warehouse.content_hash,
+            "previous_data_hash": previous.content_hash if previous else None,
             "cut_of": whole.content_hash if request.cut else None,
             "definitions": definitions.hash,
             "as_of": request.as_of.isoformat(),
@@ -147,21 +162,22 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
             "parameters": {name: dict(values) for name, values in parameters.items()},
             "notebooks": {name: hash_bytes(content) for name, content in notebooks.items()},
             "expectations": expectations_hash(project),
+            "playbook": playbook_hash(project),
             "package": package_hash(),
             "environment": environment_hash(project),
             "allow_invalid": request.allow_invalid,
+            "pdf": wants_pdf(request, spec),
         }
     )
-    return Preparation(
-        request, spec, profile, definitions, warehouse, period, notebooks, parameters, inputs, whole, left_out
-    )
+    found = (spec, profile, definitions, warehouse, previous, period, notebooks, parameters)
+    return Preparation(request, *found, inputs, whole, left_out)
 
 
-def _chapters(spec: ReportSpec, cut: Cut | None, project: Project) -> tuple[ReportSpec, tuple[LeftOut, ...]]:
+def _chapters(spec: ReportSpec, cut: Cut | None) -> tuple[ReportSpec, tuple[LeftOut, ...]]:
     """The report with the chapters that can be made of the cut, and what is left out of it."""
     kept = tuple(chapter for chapter in spec.notebooks if not (cut and chapter.whole_company))
     left_out = tuple(
-        LeftOut(_title(chapter.notebook, project), chapter.whole_company)
+        LeftOut(chapter.notebook.replace("_", " ").capitalize(), chapter.whole_company)
         for chapter in spec.notebooks
         if chapter not in kept
     )
@@ -175,20 +191,16 @@ def _chapters(spec: ReportSpec, cut: Cut | None, project: Project) -> tuple[Repo
     return spec.model_copy(update={"notebooks": kept}), left_out
 
 
-def _title(name: str, project: Project) -> str:
-    """A notebook's title: its first heading."""
-    for cell in json.loads(_read(name, project))["cells"]:
-        for line in "".join(cell["source"]).splitlines():
-            if cell["cell_type"] == "markdown" and line.startswith("# "):
-                return line[2:].strip()
-    return name.replace("_", " ").capitalize()
-
-
 def _data(request: RunRequest, profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
     """The whole load that the run rests on."""
     if request.data_hash:
         return find_warehouse(project, profile.name, request.data_hash)
     return load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
+
+
+def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
+    """Whether the run is to have a PDF, if one can be made."""
+    return request.pdf or spec.pdf != "never"
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
@@ -232,15 +244,25 @@ def _check_day(day: date, warehouse: WarehouseInfo) -> None:
         )
 
 
-def _period(request: RunRequest, definitions: Definitions) -> Period:
+def _period(request: RunRequest, grain: Grain, definitions: Definitions) -> Period:
     calendar = definitions.fiscal_calendar
     if request.period:
         return parse_period(request.period, calendar)
-    return period_containing(request.as_of, calendar)
+    return period_containing(request.as_of, calendar, grain)
+
+
+def _own_periods(request: RunRequest, spec: ReportSpec, definitions: Definitions) -> dict[str, str]:
+    """The period of each chapter that has one of its own: that in which the day lies, whatever --period says."""
+    calendar = definitions.fiscal_calendar
+    return {
+        chapter.notebook: period_containing(request.as_of, calendar, chapter.period).label
+        for chapter in spec.notebooks
+        if chapter.period != "report"
+    }
 
 
 def _read(name: str, project: Project) -> bytes:
-    path = project.notebooks / f"{name}.ipynb"
+    path = stay_inside(project.notebooks / f"{name}.ipynb", project.notebooks, "A chapter's notebook")
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in project.notebooks.glob("*.ipynb")))
         raise ConfigurationError(
@@ -262,13 +284,13 @@ def _name_for_notebooks(profile: SourceProfile, project: Project) -> str:
 
 
 def _parameters(
-    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any]
+    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any], periods: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     from revops_analysis.reporting.parameters import check_parameters
 
-    return {
-        chapter.notebook: check_parameters(
-            json.loads(notebooks[chapter.notebook]), chapter.notebook, {**standard, **spec.parameters_of(chapter)}
-        )
-        for chapter in spec.notebooks
-    }
+    checked = {}
+    for chapter in spec.notebooks:
+        own = {"period": periods[chapter.notebook]} if chapter.notebook in periods else {}
+        values = {**standard, **own, **spec.parameters_of(chapter)}
+        checked[chapter.notebook] = check_parameters(json.loads(notebooks[chapter.notebook]), chapter.notebook, values)
+    return checked

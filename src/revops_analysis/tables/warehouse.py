@@ -279,8 +279,13 @@ def latest_warehouse(project: Project, source: str) -> WarehouseInfo | None:
 
 
 def previous_warehouse(project: Project, info: WarehouseInfo) -> WarehouseInfo | None:
-    """Return the load of the same source made before `info` with other content; None when there is none."""
-    for digest in load_log(project, info.source):
+    """Return the load of the same source made before `info` with other content; None when there is none.
+
+    Before means before the last time that `info` was loaded, so that an old load is never compared with a newer one.
+    """
+    made = load_log(project, info.source)
+    since = made.index(info.content_hash) if info.content_hash in made else 0
+    for digest in made[since:]:
         path = project.warehouse / info.source / f"{digest}.duckdb"
         if digest != info.content_hash and path.is_file():
             return read_info(path)

@@ -159,3 +159,12 @@ def test_the_gate_of_a_cut_says_which_rules_failed_and_not_where_or_how_often(pr
     rules = json.loads((cut / "gate.json").read_text())["result"]["results"]
     assert [rule["status"] for rule in rules] == ["passed", "failed"]
     assert {(rule["checked"], rule["failed"], rule["share"], *rule["first_keys"]) for rule in rules} == {(None,) * 3}
+
+
+def test_a_run_of_a_cut_can_be_verified(project: Project, sent: object) -> None:
+    """It is rendered again from the whole load, cut anew, with the chapters that the cut leaves out left out."""
+    from revops_analysis.reporting.trust.verify import verify_run
+
+    cut = project.reports / "tiny" / "tiny.region-EMEA" / "2026-09-30" / "2026-Q3" / "latest"
+    found = verify_run(cut, project, Quiet())
+    assert (found.differences, found.altered, found.verdict) == ((), (), "identical")

@@ -22,7 +22,7 @@ def test_an_entry_reads_with_its_defaults(project: Project) -> None:
     write_schedule(project)
     schedule = load_schedule(project)
     entry = schedule.entries[0]
-    assert (entry.condition, entry.period, entry.keep_runs) == ("always", "quarter", 12)
+    assert (entry.condition, entry.period, entry.keep_runs) == ("always", None, 12)
     assert entry.begins.isoformat() == "2026-07-01T04:00:00+00:00"
     assert schedule.told_of_failure(entry).to == ("ops@example.com",)
     write_schedule(project, {"failures": {"to": "own@example.com"}})

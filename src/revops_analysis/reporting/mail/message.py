@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.reporting.mail.attachment import zip_name, zipped
+from revops_analysis.reporting.mail.attachment import file_name, pdf_of, zipped
 from revops_analysis.reporting.mail.body import Bodies, Where, make_bodies
 from revops_analysis.reporting.mail.content import Content, content_of, one_line
 from revops_analysis.reporting.preparation import report_folder
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_CHARTS_BYTES = 3_000_000
 _MEGABYTE = 1_000_000
+_ATTACHED = {"zip": zipped, "pdf": pdf_of}
 _BASE64_GROWTH = 4 / 3 * 78 / 76
 
 
@@ -51,7 +52,7 @@ class Mailing:
         message.set_content(bodies.text, charset="utf-8", cte="quoted-printable")
         message.add_alternative(bodies.html, subtype="html", charset="utf-8", cte="quoted-printable")
         self._add_charts(message)
-        if self.letter.page == "zip":
+        if self.letter.page in _ATTACHED:
             self._attach(message)
         set_boundaries(message, self.message_id(recipient))
         return message
@@ -98,8 +99,8 @@ class Mailing:
         return {path: f"{_digest(self.run.key, path)}@{self.letter.sender.domain}" for path in self._charts}
 
     @cached_property
-    def _zip(self) -> bytes:
-        content = zipped(self.run)
+    def _attachment(self) -> bytes:
+        content = _ATTACHED[self.letter.page](self.run)
         size, largest = len(content) * _BASE64_GROWTH / _MEGABYTE, self.letter.largest_attachment_mb
         if size > largest:
             raise ConfigurationError(
@@ -128,7 +129,10 @@ class Mailing:
     @property
     def _where(self) -> Where:
         if self.letter.page == "zip":
-            return Where(f"The whole report is attached: unpack {zip_name(self.run)} and open index.html in it.")
+            name = file_name(self.run, "zip")
+            return Where(f"The whole report is attached: unpack {name} and open index.html in it.")
+        if self.letter.page == "pdf":
+            return Where(f"The whole report is attached: {file_name(self.run, 'pdf')}.")
         if self.letter.page == "link":
             return Where("The whole report:", f"{self.letter.link_base.rstrip('/')}/{quote(self.run.place)}/index.html")
         return Where(f"The whole report is the run {self.run.place}.")
@@ -141,7 +145,8 @@ class Mailing:
             html.add_related(png, "image", "png", cid=f"<{self._ids[path]}>", filename=name, disposition="inline")
 
     def _attach(self, message: EmailMessage) -> None:
-        message.add_attachment(self._zip, "application", "zip", filename=zip_name(self.run))
+        kind = self.letter.page
+        message.add_attachment(self._attachment, "application", kind, filename=file_name(self.run, kind))
 
 
 def as_bytes(message: EmailMessage) -> bytes:

@@ -54,7 +54,9 @@ class Entry(_Strict):
     time_zone: str = Field(description="Zone whose wall clock the cron expression is of, as America/New_York")
     starts: date = Field(description="First day, in the zone, on which it is due; nothing before is caught up")
     as_of: AsOfRule = Field(description="Which day the report is of, seen from the day it is due")
-    period: Grain = Field("quarter", description="Period reported: the fiscal one of this length that has that day")
+    period: Grain | None = Field(
+        None, description="Length of the fiscal period reported, the one that has that day; else the report's own"
+    )
     load: bool = Field(default=True, description="Whether the source is loaded first; else its latest load is taken")
     recipients: Readers = Field(description="Who gets it")
     condition: Condition = Field("always", description="When it is sent; it is rendered in any case")

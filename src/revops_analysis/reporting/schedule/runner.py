@@ -36,6 +36,7 @@ from revops_analysis.reporting.schedule.notices import Notice
 from revops_analysis.reporting.schedule.problems import Problem, problem_from
 from revops_analysis.reporting.schedule.retention import remove_old_runs
 from revops_analysis.reporting.schedule.state import BAD, OPEN, ScheduleState, Slot, State
+from revops_analysis.reporting.spec import load_report
 from revops_analysis.sources.profile import load_profile
 from revops_analysis.tables.warehouse import WarehouseInfo
 
@@ -116,8 +117,9 @@ def _plan(schedule: Schedule, state: ScheduleState, project: Project, at: dateti
         dues = moments_between(entry.cron, entry.zone, after, at)
         calendar = load_definitions(load_profile(entry.source, project).definitions_path(project)).fiscal_calendar
         days = [logical_date(entry.as_of, due, entry.zone, calendar) for due in dues]
+        grain = entry.period or load_report(entry.report, project).period
         slots = [
-            Slot(entry.name, due, day, period_containing(day, calendar, entry.period).label, changed_at=at)
+            Slot(entry.name, due, day, period_containing(day, calendar, grain).label, changed_at=at)
             for due, day in zip(dues, days, strict=True)
         ]
         state.enter(entry.name, slots, at)
