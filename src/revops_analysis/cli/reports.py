@@ -29,6 +29,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
     workers: Annotated[int, typer.Option("--workers", min=0, help="Chapters at a time; 0: one a core.")] = 0,
     load_first: Annotated[bool, typer.Option("--load", help="Load the source first.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Make report.pdf, whatever the report says; needs Pango.")] = False,
+    cut: Annotated[str, typer.Option("--cut", help="Only this part of the company, as 'region = EMEA'.")] = "",
 ) -> None:
     """Render a report and print the path of its first page; the same inputs use the same folder again.
 
@@ -38,10 +39,12 @@ def report(  # noqa: PLR0913 - one argument an option of the command
     from revops_analysis.project import find_project
     from revops_analysis.reporting.preparation import RunRequest
     from revops_analysis.reporting.run import run_report
+    from revops_analysis.workspace import parse_cut
 
     project = find_project()
+    part = parse_cut(cut) if cut else None
     reports = (out or project.reports).resolve()
-    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf)
+    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf, cut=part)
     with progress() as told:
         result = run_report(request, project, told)
     for chapter, error in result.failed.items():
