@@ -63,6 +63,10 @@ verify: setup ## Render a run again and compare every byte [RUN=folder, or NAME=
 serve: setup ## Serve the reports to this machine only, until Ctrl-C [PORT=8765]
 	@$(REVOPS) serve $(if $(PORT),--port $(PORT))
 
+.PHONY: schedule
+schedule: setup ## List what runs by itself; with AT=2026-10-01T11:00Z do what was due up to then
+	@$(REVOPS) schedule $(if $(AT),run --at "$(AT)",list)
+
 .PHONY: validate
 validate: setup ## Load the source and check its data [SOURCE=…]
 	@$(REVOPS) load $(SOURCE)

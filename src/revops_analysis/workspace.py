@@ -22,6 +22,7 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.registry import also_load, compute_metric, describe_metrics
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
+from revops_analysis.tables.cut import Cut, cut_warehouse
 from revops_analysis.tables.snapshot import Snapshot, parse_day
 from revops_analysis.tables.store import Store, open_store
 from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse
@@ -124,6 +125,7 @@ class Workspace(Snapshot):
         """Return what a notebook shows: the facts and the notes, all text escaped."""
         facts = {
             "Source": self.source,
+            **({"Cut": self.cut} if self.cut else {}),
             "As of": self.as_of.isoformat(),
             "Data through": self.data_through.isoformat(),
             "Data hash": self.data_hash,
@@ -140,13 +142,15 @@ def open_workspace(
     *,
     as_of: str | dt.date,
     data_hash: str | None = None,
+    cut: str | Cut | None = None,
     project: Project | Path | str | None = None,
 ) -> Workspace:
     """Open a source as of a day.
 
     `source` is the name of a profile in `params/sources/` or the path of one. `as_of` must be given and may not lie
-    after the last day that the data covers. `data_hash` picks one load; by default the latest. `project` is the
-    project or its folder, by default the one found from the working directory.
+    after the last day that the data covers. `data_hash` picks one load; by default the latest. `cut`, as
+    `region = EMEA`, opens a load with the rows of that part of the company alone (see `tables.cut`), which is made
+    first. `project` is the project or its folder, by default the one found from the working directory.
 
     The sample company is made on first use, which takes some seconds and says so on stderr. Other sources must have
     been loaded (`revops load`). Raises ConfigurationError that says what is missing and which command supplies it.
@@ -155,8 +159,33 @@ def open_workspace(
     home = project if isinstance(project, Project) else find_project(None if project is None else Path(project))
     profile = load_profile(source, home)
     info = find_warehouse(home, profile.name, data_hash) if data_hash else _latest(home, profile)
+    if cut:
+        info = cut_warehouse(home, info, parse_cut(cut)).warehouse
     definitions = load_definitions(profile.definitions_path(home))
     return Workspace(open_store(info), definitions, day, Origin(home, profile, info))
+
+
+def parse_cut(text: str | Cut) -> Cut:
+    """Read a cut, as `region = EMEA and segment = SMB`.
+
+    Raises ConfigurationError for anything but equalities of columns by which a company can be cut.
+
+    >>> parse_cut("region = EMEA").parts
+    (('region', 'EMEA'),)
+    """
+    from revops_analysis.metrics.where import parse_where
+
+    if isinstance(text, Cut):
+        return text
+    conditions = parse_where(text).conditions
+    names = [condition.column for condition in conditions]
+    if any(one.op != "=" or one.literals == (None,) for one in conditions) or len(set(names)) < len(names):
+        raise ConfigurationError(
+            "A cut is made of equalities, each column once.",
+            expected="for example: region = EMEA and segment = SMB",
+            found=text,
+        )
+    return Cut.of({one.column: str(one.literals[0]) for one in conditions})
 
 
 def _latest(project: Project, profile: SourceProfile) -> WarehouseInfo:

@@ -18,6 +18,7 @@ from revops_analysis.cli import (
     renewals,
     reports,
     retention,
+    schedule,
     trust,
 )
 from revops_analysis.errors import RevopsError
@@ -37,6 +38,7 @@ for family in (data, reports, metrics, forecasts, attribution, retention, renewa
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")
 app.add_typer(questions.app, name="question")
+app.add_typer(schedule.app, name="schedule")
 
 _UNEXPECTED = 1
 

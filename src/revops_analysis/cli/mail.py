@@ -43,11 +43,13 @@ def email(  # noqa: PLR0913 - one argument an option of the command
     reports = (out or project.reports).resolve()
     request = MailRequest(run_folder(run, latest, source, reports), tuple(to or ()), tuple(lists or ()))
     if dry_run:
-        for path in write_messages(request, project, reports / "mail"):
+        with progress() as told:
+            written = write_messages(request, project, reports / "mail", told)
+        for path in written:
             print(shown(path))
         return
     with progress() as told:
-        outcomes = send_run(request, project, told.say, resend=resend)
+        outcomes = send_run(request, project, told, resend=resend)
     _print(outcomes)
     require_delivered(outcomes)
 

@@ -41,7 +41,7 @@ def report(  # noqa: PLR0913 - one argument an option of the command
 
     project = find_project()
     reports = (out or project.reports).resolve()
-    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf)
+    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf=pdf)
     with progress() as told:
         result = run_report(request, project, told)
     for chapter, error in result.failed.items():

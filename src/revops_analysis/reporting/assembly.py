@@ -49,7 +49,7 @@ def assemble(
     banner = banner_text(gate)
     parts = {outcome.name: _part(staged, outcome.name, prepared.period.label) for outcome in outcomes}
     for outcome in outcomes:
-        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
+        page = pages.ChapterPage(outcome.name, prepared.title, outcome.error, banner, checks_text(gate))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
         marked = _marked(outcome.notebook, banner)
         (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
@@ -66,7 +66,8 @@ def assemble(
         for outcome in outcomes
     ]
     _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
-    write_summary([{**chapter, **parts[chapter["name"]]} for chapter in chapters], prepared.spec.description, staged)
+    said = [{**chapter, **parts[chapter["name"]]} for chapter in chapters]
+    write_summary(said, prepared.spec.description, staged, [vars(one) for one in prepared.left_out])
     run = _run(prepared, gate, chapters, facts, staged)
     words = {"banner": banner, "checks": checks_text(gate)}
     pdf = printer.print(lambda: print_html(run, staged, words), staged, prepared.inputs.hash)
@@ -126,6 +127,7 @@ def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
         currency=prepared.definitions.reporting_currency,
         seed=int(prepared.spec.parameters.get("seed", 0)),
         warnings=(*warnings, *used, *((_SHOWN,) if prepared.spec.personal_data == "shown" else ())),
+        cut=prepared.warehouse.cut,
     )
 
 
@@ -140,7 +142,8 @@ def _run(
 ) -> dict[str, Any]:
     """What the first page and the PDF are made from."""
     return {
-        "title": prepared.spec.title,
+        "title": prepared.title,
+        "left_out": prepared.left_out,
         "description": prepared.spec.description,
         "home": _HOME,
         "facts": facts,

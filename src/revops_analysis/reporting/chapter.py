@@ -170,6 +170,7 @@ def facts_of(workspace: Any, period: str, seed: int = 0) -> Facts:
         currency=str(definitions.reporting_currency),
         seed=seed,
         warnings=tuple(workspace.notes),
+        cut=str(getattr(workspace, "cut", "")),
     )
 
 

@@ -59,7 +59,8 @@ def manifest(
     return {
         "schema": SCHEMA,
         "report": prepared.spec.name,
-        "title": prepared.spec.title,
+        "title": prepared.title,
+        "cut": prepared.warehouse.cut,
         "source": prepared.profile.name,
         "as_of": prepared.request.as_of.isoformat(),
         "period": prepared.period.label,

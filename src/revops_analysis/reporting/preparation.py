@@ -24,7 +24,8 @@ from revops_analysis.reporting.inputs import (
 )
 from revops_analysis.reporting.spec import ReportSpec, load_report
 from revops_analysis.sources.profile import SourceProfile, load_profile
-from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse, previous_warehouse
+from revops_analysis.tables.cut import Cut, cut_warehouse
+from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse, previous_warehouse
 
 if TYPE_CHECKING:
     from revops_analysis.sources.load import LoadResult
@@ -54,8 +55,9 @@ class RunRequest:
 
     `period` empty: the one of the report's length (a quarter, if it says none) that contains the day. `reports`: where
     runs are published. `workers`: chapters at a time, 0 for one a core; it never changes the result. `allow_invalid`
-    publishes, marked in red, what the gate refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever
-    the report's own setting.
+    publishes, marked in red, what the gate refuses. `load` loads the source first; `data_hash` names a load, by default
+    the latest. With `cut` nothing of the run holds more than that part of the company. `pdf` asks for a report.pdf
+    whatever the report's own setting.
     """
 
     report: str
@@ -66,14 +68,25 @@ class RunRequest:
     allow_invalid: bool = False
     workers: int = 0
     load: bool = False
+    data_hash: str = ""
+    cut: Cut | None = None
     pdf: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A chapter that a run of a part of the company leaves out: its title, and why."""
+
+    title: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Preparation:
     """A checked request: everything that the run needs and the inputs that name its folder.
 
-    `previous` is the load that the gate compares volumes with; None for the first.
+    `warehouse` is what the chapters see; `whole` the load that it is a cut of, or the same one; `previous` is the load
+    that the gate compares volumes with, None for the first.
     """
 
     request: RunRequest
@@ -86,12 +99,29 @@ class Preparation:
     notebooks: Mapping[str, bytes]
     parameters: Mapping[str, Mapping[str, Any]]
     inputs: Inputs
+    whole: WarehouseInfo
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The report's title, with the cut where there is one."""
+        return f"{self.spec.title}: {self.warehouse.cut}" if self.warehouse.cut else self.spec.title
 
     @property
     def folder(self) -> Path:
         """Where the run is published."""
-        place = (self.profile.name, self.spec.name, self.request.as_of.isoformat(), self.period.label)
+        place = (
+            self.profile.name,
+            report_folder(self.spec.name, self.request.cut),
+            self.request.as_of.isoformat(),
+            self.period.label,
+        )
         return self.request.reports.joinpath(*place, self.inputs.short)
+
+
+def report_folder(report: str, cut: Cut | None) -> str:
+    """Name of the folder of a report's runs; each cut has one of its own, with a `latest` of its own."""
+    return f"{report}.{cut.slug}" if cut else report
 
 
 def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparation:
@@ -100,13 +130,14 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
     Raises ConfigurationError for whatever is wrong with the report, the notebooks, the parameters, the source, the
     period or the day.
     """
-    spec = load_report(request.report, project)
+    spec, left_out = _chapters(load_report(request.report, project), request.cut, project)
     profile = load_profile(request.source, project)
     definitions = load_definitions(profile.definitions_path(project))
     period = _period(request, spec.period, definitions)
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
-    warehouse = load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
-    _check_day(request.as_of, warehouse)
+    whole = _data(request, profile, project, watcher)
+    _check_day(request.as_of, whole)
+    warehouse = cut_warehouse(project, whole, request.cut).warehouse if request.cut else whole
     standard = {
         "source": _name_for_notebooks(profile, project),
         "as_of": request.as_of.isoformat(),
@@ -115,7 +146,7 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         "out": ".",
     }
     parameters = _parameters(spec, notebooks, standard, _own_periods(request, spec, definitions))
-    previous = previous_warehouse(project, warehouse)
+    previous = previous_warehouse(project, whole)
     inputs = Inputs(
         {
             "report": spec.model_dump(mode="json"),
@@ -123,6 +154,7 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
             "profile": profile.hash,
             "data_hash": warehouse.content_hash,
             "previous_data_hash": previous.content_hash if previous else None,
+            "cut_of": whole.content_hash if request.cut else None,
             "definitions": definitions.hash,
             "as_of": request.as_of.isoformat(),
             "period": [period.label, period.start.isoformat(), period.end.isoformat()],
@@ -137,12 +169,46 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         }
     )
     found = (spec, profile, definitions, warehouse, previous, period, notebooks, parameters)
-    return Preparation(request, *found, inputs)
+    return Preparation(request, *found, inputs, whole, left_out)
 
 
 def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
     """Whether the run is to have a PDF, if one can be made."""
     return request.pdf or spec.pdf != "never"
+
+
+def _chapters(spec: ReportSpec, cut: Cut | None, project: Project) -> tuple[ReportSpec, tuple[LeftOut, ...]]:
+    """The report with the chapters that can be made of the cut, and what is left out of it."""
+    kept = tuple(chapter for chapter in spec.notebooks if not (cut and chapter.whole_company))
+    left_out = tuple(
+        LeftOut(_title(chapter.notebook, project), chapter.whole_company)
+        for chapter in spec.notebooks
+        if chapter not in kept
+    )
+    if cut and not kept:
+        raise ConfigurationError(
+            f"The report {spec.name} has no chapter that can be made for a part of the company.",
+            expected=f"a report with chapters for {cut.label}",
+            found="; ".join(f"{one.title}: {one.reason}" for one in left_out),
+            where=f"params/reports/{spec.name}.yml",
+        )
+    return spec.model_copy(update={"notebooks": kept}), left_out
+
+
+def _title(name: str, project: Project) -> str:
+    """A notebook's title: its first heading."""
+    for cell in json.loads(_read(name, project))["cells"]:
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("# "):
+                return line[2:].strip()
+    return name.replace("_", " ").capitalize()
+
+
+def _data(request: RunRequest, profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
+    """The whole load that the run rests on."""
+    if request.data_hash:
+        return find_warehouse(project, profile.name, request.data_hash)
+    return load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:

@@ -223,9 +223,12 @@ def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
 
 
 def check_data(prepared: Preparation, project: Project, checker: Checker) -> GateResult:
-    """Run the gate. Data that the report refuses raises DataRefusedError, after the gate's own page is written."""
+    """Run the gate, on the whole data also for a cut.
+
+    Data that the report refuses raises DataRefusedError, after the gate's own page is written.
+    """
     day, expectations = prepared.request.as_of, project.expectations
-    result = checker.validate(prepared.warehouse, prepared.definitions, day, prepared.previous, expectations)
+    result = checker.validate(prepared.whole, prepared.definitions, day, prepared.previous, expectations)
     if not _accepts(result, prepared) and not prepared.request.allow_invalid:
         page = write_gate_folder(result, prepared.request.reports)
         raise _refused(result, page)
@@ -265,7 +268,10 @@ def write_gate(result: GateResult, folder: Path, prepared: Preparation) -> None:
     """The gate's answer in the run's folder, as a page and as JSON."""
     from revops_analysis.reporting.gate_page import render_gate
 
-    document = {**gate_summary(result, prepared), "result": result.to_dict()}
+    summary = gate_summary(result, prepared)
+    if prepared.request.cut:
+        result = result.without_counts()  # the rules are asked of the whole company
+    document = {**summary, "result": result.to_dict()}
     (folder / "gate.json").write_text(dump_json(document), encoding="utf-8")
     (folder / "gate.html").write_text(render_gate(result), encoding="utf-8")
 

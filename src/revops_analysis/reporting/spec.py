@@ -38,6 +38,9 @@ class ChapterSpec(_Strict):
         "report", description="Period of this chapter: the report's, or the one of that length in which the day lies"
     )
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for this chapter only")
+    whole_company: str = Field(
+        "", description="Why the chapter has no meaning for a part of the company; such a run leaves it out"
+    )
 
 
 class ReportSpec(_Strict):

@@ -8,6 +8,7 @@ import zipfile
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting.mail.run_folder import MailedRun
 from revops_analysis.reporting.manifest import MANIFEST
+from revops_analysis.reporting.preparation import report_folder
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; the run's own dates are in its manifest
 _READABLE = 0o644 << 16
@@ -49,7 +50,8 @@ def file_name(run: MailedRun, ending: str) -> str:
 
 def _stem(run: MailedRun) -> str:
     manifest = run.manifest
-    parts = (manifest["report"], manifest["source"], manifest["as_of"], manifest["period"], run.folder.name)
+    report = report_folder(manifest["report"], run.cut)
+    parts = (report, manifest["source"], manifest["as_of"], manifest["period"], run.folder.name)
     return "-".join(parts).replace("..", "_")
 
 

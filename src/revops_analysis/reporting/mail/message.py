@@ -16,6 +16,7 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting.mail.attachment import file_name, pdf_of, zipped
 from revops_analysis.reporting.mail.body import Bodies, Where, make_bodies
 from revops_analysis.reporting.mail.content import Content, content_of, one_line
+from revops_analysis.reporting.preparation import report_folder
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.mail.recipients import Recipient
@@ -35,6 +36,11 @@ class Mailing:
     run: MailedRun
     letter: Letter
 
+    @property
+    def key(self) -> str:
+        """What this is in the ledger: the run."""
+        return self.run.key
+
     def to(self, recipient: Recipient, moment: dt.datetime) -> EmailMessage:
         """The message for one recipient; `moment` is its Date.
 
@@ -48,7 +54,7 @@ class Mailing:
         self._add_charts(message)
         if self.letter.page in _ATTACHED:
             self._attach(message)
-        _set_boundaries(message, self.message_id(recipient))
+        set_boundaries(message, self.message_id(recipient))
         return message
 
     def message_id(self, recipient: Recipient) -> str:
@@ -64,10 +70,11 @@ class Mailing:
         message["Subject"] = self._content.subject
         message["Date"] = moment
         message["Message-ID"] = self.message_id(recipient)
-        thread = f"<{_digest('thread', manifest['source'], manifest['report'])}@{letter.sender.domain}>"
+        report = report_folder(manifest["report"], self.run.cut)
+        thread = f"<{_digest('thread', manifest['source'], report)}@{letter.sender.domain}>"
         message["In-Reply-To"] = thread
         message["References"] = thread
-        message["List-ID"] = f"<{_label(manifest['report'])}.{_label(manifest['source'])}.{letter.sender.domain}>"
+        message["List-ID"] = f"<{_label(report)}.{_label(manifest['source'])}.{letter.sender.domain}>"
         message["List-Unsubscribe"] = f"<mailto:{quote(self._answers_to, safe='@')}?subject=unsubscribe>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notes, please
         message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
@@ -150,7 +157,7 @@ def as_bytes(message: EmailMessage) -> bytes:
 _TRAVEL = SMTP.clone(cte_type="7bit", max_line_length=76)
 
 
-def _set_boundaries(message: EmailMessage, seed: str) -> None:
+def set_boundaries(message: EmailMessage, seed: str) -> None:
     """Boundaries that follow from the message instead of chance: the same message is the same bytes."""
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"=_{_digest(seed, str(number))}")
