@@ -55,10 +55,6 @@ report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=
 email: setup ## Write the mail of the newest run as .eml, sending nothing [NAME=… SOURCE=… TO=…]
 	@$(REVOPS) email --latest $(NAME) --source $(SOURCE) --to "$(TO)" --dry-run
 
-.PHONY: schedule
-schedule: setup ## List what runs by itself; with AT=2026-10-01T11:00Z do what was due up to then
-	@$(REVOPS) schedule $(if $(AT),run --at "$(AT)",list)
-
 .PHONY: verify
 verify: setup ## Render a run again and compare every byte [RUN=folder, or NAME=… SOURCE=… for the newest]
 	@$(REVOPS) verify $(if $(RUN),"$(RUN)",--latest $(NAME) --source $(SOURCE))
@@ -66,6 +62,10 @@ verify: setup ## Render a run again and compare every byte [RUN=folder, or NAME=
 .PHONY: serve
 serve: setup ## Serve the reports to this machine only, until Ctrl-C [PORT=8765]
 	@$(REVOPS) serve $(if $(PORT),--port $(PORT))
+
+.PHONY: schedule
+schedule: setup ## List what runs by itself; with AT=2026-10-01T11:00Z do what was due up to then
+	@$(REVOPS) schedule $(if $(AT),run --at "$(AT)",list)
 
 .PHONY: validate
 validate: setup ## Load the source and check its data [SOURCE=…]

@@ -37,8 +37,8 @@ for family in (data, reports, metrics, forecasts, attribution, retention, renewa
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")
-app.add_typer(schedule.app, name="schedule")
 app.add_typer(questions.app, name="question")
+app.add_typer(schedule.app, name="schedule")
 
 _UNEXPECTED = 1
 

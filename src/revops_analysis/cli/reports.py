@@ -44,7 +44,9 @@ def report(  # noqa: PLR0913 - one argument an option of the command
     project = find_project()
     part = parse_cut(cut) if cut else None
     reports = (out or project.reports).resolve()
-    request = RunRequest(name, source, day(as_of), reports, period, allow_invalid, workers, load_first, pdf, cut=part)
+    request = RunRequest(
+        name, source, day(as_of), reports, period, allow_invalid, workers, load_first, cut=part, pdf=pdf
+    )
     with progress() as told:
         result = run_report(request, project, told)
     for chapter, error in result.failed.items():

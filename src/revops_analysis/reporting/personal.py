@@ -134,7 +134,7 @@ def hide_people(prepared: Preparation, outcomes: Sequence[Outcome], staged: Path
     """The chapters' results masked, and how often; untouched, and None, where the report asks for personal data."""
     if prepared.spec.personal_data == "shown":
         return list(outcomes), None
-    return mask_outcomes(outcomes, staged, personal_data(prepared.warehouse))
+    return mask_outcomes(outcomes, staged, personal_data(prepared.whole))
 
 
 def mask_outcomes(outcomes: Sequence[Outcome], staged: Path, people: PersonalData) -> tuple[list[Outcome], int]:

@@ -55,9 +55,9 @@ class RunRequest:
 
     `period` empty: the one of the report's length (a quarter, if it says none) that contains the day. `reports`: where
     runs are published. `workers`: chapters at a time, 0 for one a core; it never changes the result. `allow_invalid`
-    publishes, marked in red, what the gate refuses. `load` loads the source first. `pdf` asks for a report.pdf whatever
-    the report's own setting. `data_hash` names a load, by default the latest. With `cut`
-    nothing of the run holds more than that part of the company.
+    publishes, marked in red, what the gate refuses. `load` loads the source first; `data_hash` names a load, by default
+    the latest. With `cut` nothing of the run holds more than that part of the company. `pdf` asks for a report.pdf
+    whatever the report's own setting.
     """
 
     report: str
@@ -68,9 +68,9 @@ class RunRequest:
     allow_invalid: bool = False
     workers: int = 0
     load: bool = False
-    pdf: bool = False
     data_hash: str = ""
     cut: Cut | None = None
+    pdf: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class LeftOut:
 class Preparation:
     """A checked request: everything that the run needs and the inputs that name its folder.
 
-    `warehouse` is what the chapters see; `whole` the load that it is a cut of, or the same one.
-    `previous` is the load that the gate compares volumes with; None for the first.
+    `warehouse` is what the chapters see; `whole` the load that it is a cut of, or the same one; `previous` is the load
+    that the gate compares volumes with, None for the first.
     """
 
     request: RunRequest
@@ -173,6 +173,11 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
     return Preparation(request, *found, inputs, whole, left_out)
 
 
+def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
+    """Whether the run is to have a PDF, if one can be made."""
+    return request.pdf or spec.pdf != "never"
+
+
 def _chapters(spec: ReportSpec, cut: Cut | None) -> tuple[ReportSpec, tuple[LeftOut, ...]]:
     """The report with the chapters that can be made of the cut, and what is left out of it."""
     kept = tuple(chapter for chapter in spec.notebooks if not (cut and chapter.whole_company))
@@ -196,11 +201,6 @@ def _data(request: RunRequest, profile: SourceProfile, project: Project, watcher
     if request.data_hash:
         return find_warehouse(project, profile.name, request.data_hash)
     return load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
-
-
-def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
-    """Whether the run is to have a PDF, if one can be made."""
-    return request.pdf or spec.pdf != "never"
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:

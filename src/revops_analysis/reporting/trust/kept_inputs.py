@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from revops_analysis.project import Project
 from revops_analysis.reporting.key_figures import dump_json
 from revops_analysis.reporting.publish import write_file
+from revops_analysis.reporting.spec import load_report
 from revops_analysis.reporting.trust.past_run import INPUTS
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ EXPECTATIONS = f"{FOLDER}/expectations"
 
 def keep_inputs(prepared: Preparation, project: Project, staged: Path) -> None:
     """Write into `staged` what the run was rendered from, and the source's profile beside its data."""
-    for name, content in prepared.notebooks.items():
+    spec = load_report(prepared.spec.name, project)  # with the chapters that a cut leaves out
+    for chapter in spec.notebooks:
+        name = chapter.notebook
+        content = prepared.notebooks.get(name) or (project.notebooks / f"{name}.ipynb").read_bytes()
         _write(staged / NOTEBOOKS / f"{name}.ipynb", content)
     for path in sorted(project.expectations.glob("*.json")):
         _write(staged / EXPECTATIONS / path.name, path.read_bytes())
     if project.playbook_file.is_file():
         _write(staged / PLAYBOOK, project.playbook_file.read_bytes())
     _write(staged / DEFINITIONS, dump_json(prepared.definitions.model_dump(mode="json")).encode())
-    _write(staged / REPORT, dump_json(prepared.spec.model_dump(mode="json")).encode())
+    _write(staged / REPORT, dump_json(spec.model_dump(mode="json")).encode())
     profile = prepared.profile
     kept = profile_file(project, profile.name, profile.hash)
     if not kept.is_file():

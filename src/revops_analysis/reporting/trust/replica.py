@@ -24,6 +24,7 @@ from revops_analysis.reporting.trust import kept_inputs
 from revops_analysis.reporting.trust.past_run import PastRun
 from revops_analysis.sources.profile import load_profile
 from revops_analysis.sources.variables import expand
+from revops_analysis.tables.cut import Cut
 from revops_analysis.tables.load_log import enter_load
 from revops_analysis.tables.warehouse import find_warehouse
 from revops_analysis.workspace import parse_cut
@@ -34,8 +35,8 @@ class Stand:
     """Everything that a report is rendered from, but the code.
 
     `source` is the profile as chapters open it; `data` and `previous` are data hashes, `previous` that of the load
-    which the gate compares with; `pdf` says that a PDF was asked for against the report's setting. `files` are contents
-    by their path below the project. `cut` is the part of the company that the run holds alone, empty for all of it.
+    which the gate compares with; `cut` is the part of the company, where the run holds no more; `pdf` says that a PDF
+    was asked for against the report's setting. `files` are contents by their path below the project.
     """
 
     report: str
@@ -48,9 +49,9 @@ class Stand:
     previous: str | None
     allow_invalid: bool
     pdf: bool
+    cut: Cut | None
     definitions: bytes
     files: Mapping[str, bytes]
-    cut: str = ""
 
 
 def stand_of(run: PastRun, project: Project) -> Stand:
@@ -71,10 +72,10 @@ def stand_of(run: PastRun, project: Project) -> Stand:
         data=inputs.get("cut_of") or inputs["data_hash"],  # a cut is made again from the whole
         previous=inputs.get("previous_data_hash"),
         allow_invalid=inputs["allow_invalid"],
+        cut=parse_cut(manifest["cut"]) if manifest.get("cut") else None,
         pdf=inputs.get("pdf", False) and inputs["report"].get("pdf") == "never",
         definitions=definitions_of(run, project),
         files=_files(run, project),
-        cut=manifest.get("cut", ""),
     )
 
 
@@ -92,6 +93,7 @@ def definitions_of(run: PastRun, project: Project) -> bytes:
 def _files(run: PastRun, project: Project) -> dict[str, bytes]:
     places = {
         **{f"notebooks/{name}.ipynb": f"{kept_inputs.NOTEBOOKS}/{name}.ipynb" for name in run.inputs["notebooks"]},
+        **{name.removeprefix(f"{kept_inputs.FOLDER}/"): name for name in run.names_below(kept_inputs.NOTEBOOKS)},
         **{name.removeprefix(f"{kept_inputs.FOLDER}/"): name for name in run.names_below(kept_inputs.EXPECTATIONS)},
         "params/playbook.yml": kept_inputs.PLAYBOOK,
     }
@@ -99,7 +101,9 @@ def _files(run: PastRun, project: Project) -> dict[str, bytes]:
         places |= {f"expectations/{path.name}": "" for path in project.expectations.glob("*.json")}
     found = {place: _content(run, project, place, name) for place, name in places.items()}
     files = {place: content for place, content in found.items() if content is not None}
-    spec = {key: value for key, value in run.inputs["report"].items() if key != "name"}
+    kept = run.read(kept_inputs.REPORT)
+    described = json.loads(kept) if kept else run.inputs["report"]
+    spec = {key: value for key, value in described.items() if key != "name"}
     return {**files, f"params/reports/{run.manifest['report']}.yml": json.dumps(spec, ensure_ascii=False).encode()}
 
 
@@ -147,8 +151,8 @@ def request_of(stand: Stand, made: Project) -> RunRequest:
         made.reports,
         stand.period,
         stand.allow_invalid,
+        cut=stand.cut,
         pdf=stand.pdf,
-        cut=parse_cut(stand.cut) if stand.cut else None,
     )
 
 

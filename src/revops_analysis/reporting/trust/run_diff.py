@@ -100,13 +100,13 @@ def diff_runs(before: Path, after: Path, project: Project, watcher: Watcher) -> 
     whose key figures were changed since it was rendered.
     """
     one, two = read_past_run(before), read_past_run(after)
-    for name in ("report", "source"):
-        if one.manifest[name] != two.manifest[name]:
+    for name in ("report", "source", "cut"):
+        if one.manifest.get(name, "") != two.manifest.get(name, ""):
             raise ConfigurationError(
                 f"The runs are of two {name}s, so a change has no cause to look for.",
-                expected=one.manifest[name],
-                found=two.manifest[name],
-                fix="give two runs of one report on one source",
+                expected=one.manifest.get(name) or "the whole company",
+                found=two.manifest.get(name) or "the whole company",
+                fix="give two runs of one report on one source and one part of the company",
             )
     for run in (one, two):
         if run.read(KEY_FIGURES) is None:
