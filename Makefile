@@ -35,6 +35,17 @@ quarterly-report: setup ## Load, check and render the quarter [SOURCE=… AS_OF=
 	$(need_as_of)
 	@$(REVOPS) report quarterly --source $(SOURCE) --as-of $(AS_OF) --load
 
+.PHONY: weekly-report monthly-report board-pack
+weekly-report: setup ## The week in which the day lies, and the quarter's forecast [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report weekly --source $(SOURCE) --as-of $(AS_OF) --load
+monthly-report: setup ## The month in which the day lies, and the quarter's forecast [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report monthly --source $(SOURCE) --as-of $(AS_OF) --load
+board-pack: setup ## The company on one page with its chapters, as pages and PDF [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) report board_pack --source $(SOURCE) --as-of $(AS_OF) --load
+
 .PHONY: report
 report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=…]
 	$(need_as_of)
@@ -43,6 +54,18 @@ report: setup ## Render one report of params/reports NAME=… [SOURCE=… AS_OF=
 .PHONY: email
 email: setup ## Write the mail of the newest run as .eml, sending nothing [NAME=… SOURCE=… TO=…]
 	@$(REVOPS) email --latest $(NAME) --source $(SOURCE) --to "$(TO)" --dry-run
+
+.PHONY: verify
+verify: setup ## Render a run again and compare every byte [RUN=folder, or NAME=… SOURCE=… for the newest]
+	@$(REVOPS) verify $(if $(RUN),"$(RUN)",--latest $(NAME) --source $(SOURCE))
+
+.PHONY: serve
+serve: setup ## Serve the reports to this machine only, until Ctrl-C [PORT=8765]
+	@$(REVOPS) serve $(if $(PORT),--port $(PORT))
+
+.PHONY: schedule
+schedule: setup ## List what runs by itself; with AT=2026-10-01T11:00Z do what was due up to then
+	@$(REVOPS) schedule $(if $(AT),run --at "$(AT)",list)
 
 .PHONY: validate
 validate: setup ## Load the source and check its data [SOURCE=…]
@@ -54,9 +77,15 @@ forecast: setup ## Forecast the bookings of a period [SOURCE=… AS_OF=… PERIO
 	$(need_as_of)
 	@$(REVOPS) forecast --source $(SOURCE) --as-of $(AS_OF) $(if $(PERIOD),--period $(PERIOD))
 
+.PHONY: question
+question: export TITLE := $(value TITLE)
+question: setup ## Make a notebook for a question TITLE="Why did …?" [SOURCE=… AS_OF=…]
+	$(need_as_of)
+	@$(REVOPS) question new "$$TITLE" --source $(SOURCE) --as-of $(AS_OF)
+
 .PHONY: lab
-lab: setup ## Open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: setup ## Open JupyterLab on the start page
+	@$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb
 
 .PHONY: notebooks
 notebooks: setup ## Store new key figures in the notebooks, after a figure moved on purpose

@@ -94,6 +94,11 @@ def _empty_tables() -> str:
     return "\n".join(text for (text,) in con.raw_sql("SELECT sql FROM duckdb_tables()").fetchall())
 
 
+def rows_table(name: str, rows: Rows) -> ibis.Table:
+    """Rows of a canonical table as a warehouse's writer takes them; values as in `make_store`."""
+    return ibis.memtable(_arrow(name, rows))
+
+
 def _arrow(name: str, rows: Rows) -> pa.Table:
     schema = TABLES[name]
     columns = {column.name: [_value(row.get(column.name), column.kind) for row in rows] for column in schema.columns}

@@ -57,7 +57,7 @@ def test_metrics_are_one_call_away(project: Project) -> None:
     frame = ws.metric("win_rate", period="2026-Q3")
     assert frame.value.tolist() == [0.5]
     assert ws.metric_result("win_rate", period="2026-Q3").frame.equals(frame)
-    assert "win_rate" in set(ws.metrics.name)
+    assert "win_rate" in set(ws.metrics.to_frame().name)
     with pytest.raises(ConfigurationError, match="win_rate"):
         ws.metric("winrate")
 

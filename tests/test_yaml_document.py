@@ -77,3 +77,26 @@ def test_what_is_no_yaml_says_so(tmp_path: Path, content: bytes, message: str) -
 def test_a_missing_file_says_which(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"Cannot read gone\.yml"):
         _read(tmp_path / "gone.yml")
+
+
+@pytest.mark.parametrize("named", ["../secret.yml", "/etc/hostname", "link.yml"])
+def test_a_file_extends_nothing_outside_its_folder(written: Any, tmp_path: Path, named: str) -> None:
+    (tmp_path / "own").mkdir()
+    written("password: hunter2\n", "secret.yml")
+    (tmp_path / "own" / "link.yml").symlink_to(tmp_path / "secret.yml")
+    with pytest.raises(ConfigurationError, match="lies outside its folder") as refused:
+        _read(written(f"extends: {named}\n", "own/x.yml"))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_inside_a_project_a_file_extends_any_of_its_files(written: Any, tmp_path: Path) -> None:
+    (tmp_path / "params" / "sources").mkdir(parents=True)
+    written("a: 1\n", "params/definitions.yml")
+    assert _read(written("extends: ../definitions.yml\nb: 2\n", "params/sources/x.yml")).values == {"a": 1, "b": 2}
+
+
+def test_aliases_of_aliases_do_not_fill_the_memory(written: Any) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(ConfigurationError, match="aliases"):
+        _read(written("\n".join(lines)))

@@ -52,6 +52,10 @@ class ConfigurationError(RevopsError):
     """Wrong use or wrong configuration: a parameter, a definition, a profile, a command (exit code 2)."""
 
 
+class UnreachableError(ConfigurationError):
+    """Something beyond a network could not be reached: another try may succeed (exit code 2)."""
+
+
 class DataRefusedError(RevopsError):
     """The data did not pass its checks (exit code 3)."""
 

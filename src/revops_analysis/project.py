@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from revops_analysis.errors import ConfigurationError
-
-_MARKER = Path("params") / "definitions.yml"
+from revops_analysis.paths import MARKER
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,12 @@ class Project:
     @property
     def definitions_file(self) -> Path:
         """The one file in which words get their meaning."""
-        return self.root / _MARKER
+        return self.root / MARKER
+
+    @property
+    def playbook_file(self) -> Path:
+        """What to do about each kind of problem, in the company's words."""
+        return self.params / "playbook.yml"
 
     @property
     def expectations(self) -> Path:
@@ -68,11 +72,11 @@ def find_project(start: Path | None = None) -> Project:
         begin = (start or Path.cwd()).resolve()
         candidates = [begin, *begin.parents, Path(__file__).resolve().parents[2]]
     for folder in candidates:
-        if (folder / _MARKER).is_file():
+        if (folder / MARKER).is_file():
             return Project(folder.resolve())
     raise ConfigurationError(
         "No project found.",
-        expected=f"a folder that holds {_MARKER.as_posix()}",
+        expected=f"a folder that holds {MARKER.as_posix()}",
         found=f"none at or above {candidates[0]}",
         fix="run inside the project, or set REVOPS_HOME to its folder",
     )

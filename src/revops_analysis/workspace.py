@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.metrics.registry import also_load, compute_metric, describe_metrics
 from revops_analysis.project import Project, find_project
 from revops_analysis.sources.profile import SourceProfile, load_profile
+from revops_analysis.tables.cut import Cut, cut_warehouse
 from revops_analysis.tables.snapshot import Snapshot, parse_day
 from revops_analysis.tables.store import Store, open_store
 from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse
@@ -28,8 +30,15 @@ from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, late
 if TYPE_CHECKING:
     import pandas as pd
 
+    from revops_analysis.metrics.menu import MetricsMenu
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
+    from revops_analysis.tables.menu import TablesMenu
+
+
+__all__ = ["Origin", "Workspace", "describe_metrics", "open_workspace"]
+
+also_load("revops_analysis.attribution.team_shares")
 
 
 @dataclass(frozen=True)
@@ -78,16 +87,21 @@ class Workspace(Snapshot):
         where: str | None = None,
     ) -> MetricResult:
         """Return a named metric with its definition, as key figures need it; see `metric`."""
-        from revops_analysis.metrics.registry import compute_metric
-
         return compute_metric(self, name, period, by, where)
 
     @property
-    def metrics(self) -> pd.DataFrame:
-        """Every metric there is: name, title, description, formula, unit, dimensions and more, a row a metric."""
-        from revops_analysis.metrics.registry import describe_metrics
+    def metrics(self) -> MetricsMenu:
+        """Every metric there is, to browse: `ws.metrics.<TAB>`; `to_frame()` gives a row a metric."""
+        from revops_analysis.metrics.menu import MetricsMenu
 
-        return describe_metrics()
+        return MetricsMenu(self)
+
+    @property
+    def tables(self) -> TablesMenu:
+        """Every canonical table, to browse: `ws.tables.<TAB>`; `to_frame()` gives a row a table."""
+        from revops_analysis.tables.menu import TablesMenu
+
+        return TablesMenu(self)
 
     def _on(self, day: dt.date) -> Workspace:
         return Workspace(self._store, self.definitions, day, self.origin)
@@ -111,6 +125,7 @@ class Workspace(Snapshot):
         """Return what a notebook shows: the facts and the notes, all text escaped."""
         facts = {
             "Source": self.source,
+            **({"Cut": self.cut} if self.cut else {}),
             "As of": self.as_of.isoformat(),
             "Data through": self.data_through.isoformat(),
             "Data hash": self.data_hash,
@@ -127,13 +142,15 @@ def open_workspace(
     *,
     as_of: str | dt.date,
     data_hash: str | None = None,
+    cut: str | Cut | None = None,
     project: Project | Path | str | None = None,
 ) -> Workspace:
     """Open a source as of a day.
 
     `source` is the name of a profile in `params/sources/` or the path of one. `as_of` must be given and may not lie
-    after the last day that the data covers. `data_hash` picks one load; by default the latest. `project` is the
-    project or its folder, by default the one found from the working directory.
+    after the last day that the data covers. `data_hash` picks one load; by default the latest. `cut`, as
+    `region = EMEA`, opens a load with the rows of that part of the company alone (see `tables.cut`), which is made
+    first. `project` is the project or its folder, by default the one found from the working directory.
 
     The sample company is made on first use, which takes some seconds and says so on stderr. Other sources must have
     been loaded (`revops load`). Raises ConfigurationError that says what is missing and which command supplies it.
@@ -142,8 +159,33 @@ def open_workspace(
     home = project if isinstance(project, Project) else find_project(None if project is None else Path(project))
     profile = load_profile(source, home)
     info = find_warehouse(home, profile.name, data_hash) if data_hash else _latest(home, profile)
+    if cut:
+        info = cut_warehouse(home, info, parse_cut(cut)).warehouse
     definitions = load_definitions(profile.definitions_path(home))
     return Workspace(open_store(info), definitions, day, Origin(home, profile, info))
+
+
+def parse_cut(text: str | Cut) -> Cut:
+    """Read a cut, as `region = EMEA and segment = SMB`.
+
+    Raises ConfigurationError for anything but equalities of columns by which a company can be cut.
+
+    >>> parse_cut("region = EMEA").parts
+    (('region', 'EMEA'),)
+    """
+    from revops_analysis.metrics.where import parse_where
+
+    if isinstance(text, Cut):
+        return text
+    conditions = parse_where(text).conditions
+    names = [condition.column for condition in conditions]
+    if any(one.op != "=" or one.literals == (None,) for one in conditions) or len(set(names)) < len(names):
+        raise ConfigurationError(
+            "A cut is made of equalities, each column once.",
+            expected="for example: region = EMEA and segment = SMB",
+            found=text,
+        )
+    return Cut.of({one.column: str(one.literals[0]) for one in conditions})
 
 
 def _latest(project: Project, profile: SourceProfile) -> WarehouseInfo:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import home_of, stay_inside
 
 _PREFIX = "tag:yaml.org,2002:"
+_MOST_PARTS = 200_000
 Place = tuple[str | int, ...]
 
 
@@ -20,13 +22,14 @@ Place = tuple[str | int, ...]
 class Document:
     """A YAML file as plain values, with the line of each place and the problems met while reading.
 
-    `problems` holds (line, what is wrong, what to write instead).
+    `problems` holds (line, what is wrong, what to write instead). `parts` counts what aliases have written out.
     """
 
     path: Path
     values: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[tuple[int, str, str]] = field(default_factory=list)
+    parts: int = 0
 
     def line_of(self, place: Sequence[str | int]) -> int:
         """Line, from 1, of the deepest part of `place` that is written in the file.
@@ -47,7 +50,8 @@ def read_yaml(path: Path) -> Document:
     A file whose first level holds `extends: other.yml` takes from that file, found beside it, whatever it does not
     say itself: mappings are merged key by key, lists and scalars replaced, and null removes what the other says.
 
-    Raises ConfigurationError when a file is missing, is not UTF-8, is not YAML, or extends itself.
+    Raises ConfigurationError when a file is missing, is not UTF-8, is not YAML, extends itself, or extends one that
+    lies outside the project (for a file outside any project: outside its own folder).
     """
     return _read(path, above=())
 
@@ -57,7 +61,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> Document:
     if not isinstance(document.values, dict) or "extends" not in document.values:
         return document
     written = str(document.values.pop("extends"))
-    parent = (path.parent / written).resolve()
+    parent = stay_inside(path.parent / written, home_of(path), f"What {path.name} extends")
     if parent in (*above, path.resolve()):
         raise ConfigurationError(
             f"{path.name} extends itself.", where=f"{path} line {document.lines['extends',]}", fix="break the circle"
@@ -114,6 +118,14 @@ def _parse(path: Path) -> Document:
 def _plain(node: Any, place: Place, document: Document, above: tuple[int, ...]) -> Any:
     """Turn a node into plain values, noting lines; an alias to something that holds it is refused."""
     document.lines.setdefault(place, node.start_mark.line + 1)
+    document.parts += 1
+    if document.parts > _MOST_PARTS:
+        raise ConfigurationError(
+            "The file is too large once its aliases are written out.",
+            expected=f"at most {_MOST_PARTS:,} values",
+            where=f"{document.path} line {document.lines[place]}",
+            fix="write it without aliases of aliases",
+        )
     if id(node) in above:
         document.problems.append((document.lines[place], "the alias points to what holds it", "write it out"))
         return None

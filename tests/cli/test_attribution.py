@@ -66,6 +66,12 @@ def test_all_rules_as_csv_and_one_as_a_table(home: Path) -> None:
     assert "not causal lift" in table.stdout
 
 
+def test_a_chain_looks_at_what_closed_unless_told_otherwise(home: Path) -> None:
+    assert "period view" in revops(home, "attribute", *AS_OF, "--model", "markov").stdout
+    refused = revops(home, "attribute", *AS_OF, "--model", "markov", "--view", "cohort")
+    assert (refused.code, "markov_by_deal" in refused.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -93,7 +93,7 @@ def chapter_notebook(name: str, *extra: str, title: str = "A chapter") -> dict[s
 
 
 def make_project(root: Path, notebooks: Mapping[str, Mapping[str, Any]], report: str = "") -> Project:
-    """A project with the given notebooks as the report `tiny` and the loaded source `tiny`."""
+    """A project with the given notebooks as the report `tiny`, without PDF, and the loaded source `tiny`."""
     (root / "params" / "sources").mkdir(parents=True)
     (root / "params" / "reports").mkdir()
     (root / "notebooks").mkdir()
@@ -103,7 +103,7 @@ def make_project(root: Path, notebooks: Mapping[str, Mapping[str, Any]], report:
         "kind: files\ndata_through: 2026-09-30\ntables:\n  opportunities:\n    file: deals.csv\n"
     )
     names = "".join(f"  - {name}\n" for name in notebooks)
-    text = report or f"title: A tiny report\nnotebooks:\n{names}parameters:\n  seed: 0\n"
+    text = report or f"title: A tiny report\nnotebooks:\n{names}parameters:\n  seed: 0\npdf: never\n"
     (root / "params" / "reports" / "tiny.yml").write_text(text)
     for name, content in notebooks.items():
         (root / "notebooks" / f"{name}.ipynb").write_text(json.dumps(content))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,7 @@ from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.progress import Progress
 from revops_analysis.reporting.run import run_report
+from revops_analysis.reporting.serve import server_for
 
 pytestmark = pytest.mark.browser
 PAGES = ("index.html", "wide.html", "fails.html", "gate.html")
@@ -61,14 +63,14 @@ def browser(folder: Path) -> Iterator[Any]:
         started.close()
 
 
-def _open(browser: Any, path: Path, width: int = 360, scheme: str = "light") -> Opened:
+def _open(browser: Any, path: Path | str, width: int = 360, scheme: str = "light") -> Opened:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     opened = Opened(context.new_page())
     opened.page.on("request", lambda request: opened.requests.append(request.url))
     opened.page.on("console", lambda message: opened.complaints.append(message.text))
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.page.on("dialog", lambda dialog: (opened.complaints.append("a dialog"), dialog.dismiss()))
-    opened.page.goto(path.as_uri())
+    opened.page.goto(path if isinstance(path, str) else path.as_uri())
     return opened
 
 
@@ -166,3 +168,37 @@ def test_paper_has_no_code_and_no_contents(browser: Any, folder: Path) -> None:
     page.emulate_media(media="print")
     assert not page.locator("details.rv-code").first.is_visible()
     assert not page.locator(".rv-contents").is_visible()
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """The same reports as `revops serve` serves them."""
+    with server_for(folder.parents[4]) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_a_served_page_breaks_no_policy(browser: Any, folder: Path, address: str, name: str) -> None:
+    place = f"{folder.relative_to(folder.parents[4]).as_posix()}/{name}" if name else ""
+    opened = _open(browser, f"{address}{place}")
+    assert opened.complaints == []
+    assert {url for url in opened.requests if not url.startswith("data:")} <= {
+        f"{address}{place}",
+        f"{address}favicon.ico",
+    }
+    assert opened.page.evaluate("getComputedStyle(document.querySelector('.rv-page')).maxWidth") != "none"
+
+
+def test_a_served_table_sorts_and_its_csv_downloads(browser: Any, folder: Path, address: str) -> None:
+    page = _open(browser, f"{address}{folder.relative_to(folder.parents[4]).as_posix()}/wide.html", 1600).page
+    page.click("[aria-label='A wide table'] th:nth-child(1) button")
+    cells = page.locator("[aria-label='A wide table'] tbody tr td:nth-child(1)")
+    assert cells.all_inner_texts() == ["a", "b", "c"]
+    link = page.locator("text=All rows as CSV").last.get_attribute("href")
+    answer = page.request.get(f"{page.url.rsplit('/', 1)[0]}/{link}")
+    assert answer.ok
+    assert answer.headers["content-type"].startswith("text/csv")

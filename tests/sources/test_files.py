@@ -2,10 +2,12 @@
 
 import gzip
 
+import duckdb
 import pandas as pd
 import pytest
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.sources.staging import Staging
 
 PLAIN = "opportunity_id,stage,name\n1,Discovery,Ada\n2,Discovery,Żółć\n"
 NAMES = [("1", "Ada"), ("2", "Żółć")]
@@ -185,6 +187,35 @@ def test_nothing_outside_the_root_is_read(lab, pattern):
     lab.profile(tables={"opportunities": {"file": pattern}})
     with pytest.raises(ConfigurationError, match="outside its root"):
         lab.load()
+
+
+@pytest.mark.parametrize("pattern", ["link.csv", "*.csv", "folder/secret.csv"])
+def test_a_link_that_leads_out_of_the_root_is_not_followed(lab, pattern):
+    secret = lab.data.parent / "outside" / "secret.csv"
+    secret.parent.mkdir()
+    secret.write_text("opportunity_id,stage\n1,Discovery\n")
+    (lab.data / "link.csv").symlink_to(secret)
+    (lab.data / "folder").symlink_to(secret.parent)
+    lab.profile(tables={"opportunities": {"file": pattern}})
+    with pytest.raises(ConfigurationError, match="lies outside its folder"):
+        lab.load()
+
+
+@pytest.mark.parametrize("sql", ["read_text('{0}')", "glob('{0}')", "'{0}'", "read_csv('{0}')"])
+def test_the_engine_itself_reaches_nothing_outside_while_it_loads(lab, tmp_path, sql):
+    """Should an expression ever slip through the parser, there is nothing to reach."""
+    (tmp_path / "scratch").mkdir()
+    staging = Staging(duckdb.connect(), tmp_path / "scratch")
+    staging.close_the_outside([lab.data])
+    secret = lab.data.parent / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    with pytest.raises(duckdb.Error, match="disabled by configuration"):
+        staging.rows(f"SELECT * FROM {sql.format(secret)}")
+    for statement in (f"ATTACH '{secret}.db'", f"COPY (SELECT 1) TO '{secret}'", "INSTALL httpfs"):
+        with pytest.raises(duckdb.Error):
+            staging.execute(statement)
+    with pytest.raises(duckdb.Error):
+        staging.execute("SET enable_external_access = true")
 
 
 def test_a_file_that_is_not_there_is_named_with_the_nearest(lab):

@@ -128,6 +128,8 @@ def test_the_latest_and_the_previous_load_are_known(project: Project) -> None:
     assert load(project, USERS[:2]) == first
     assert latest_warehouse(project, "crm") == first
     assert load_log(project, "crm") == [first.content_hash, second.content_hash, first.content_hash]
+    assert previous_warehouse(project, first) == second
+    assert previous_warehouse(project, second) == first  # and not what was loaded after it
     assert first.path is not None
     first.path.unlink()
     assert latest_warehouse(project, "crm") == second

@@ -93,13 +93,19 @@ class ChainCredit(Credit):
         found = markov_totals(self.journeys, asked.period)
         others = credit(self.journeys, "linear").totals(cut=asked)
         alone = others[~others["attributed"]].assign(model=self.model.name)
-        touches = others.set_index("channel")["touches"]
+        credited = others[others["attributed"]]  # a channel may be missing among both
+        touches = dict(zip(credited["channel"].map(_word), credited["touches"], strict=True))
         rows = found.assign(model=self.model.name, view="period", attributed=True, deals=np.nan, pipeline=None)
-        rows["touches"] = [int(touches.get(name, 0)) for name in rows["channel"]]
+        rows["touches"] = [int(touches.get(_word(name), 0)) for name in rows["channel"]]
         rows["unpriced"] = 0.0
         if alone.empty:
             return rows[list(alone.columns)]
         return pd.concat([rows[list(alone.columns)].astype({"pipeline": object}), alone], ignore_index=True)
+
+
+def _word(channel: object) -> str | None:
+    """A channel, or None where it is missing, whichever way that is written."""
+    return channel if isinstance(channel, str) else None
 
 
 def _no_deals(asked: str) -> ConfigurationError:

@@ -76,13 +76,13 @@ def sourcing(journeys: Journeys, period: Period | None = None) -> Sourcing:
     journeys do, or when the official rule is `crm_field` and no source has a team.
     """
     definitions = journeys.snapshot.definitions
-    _check(journeys, definitions)
+    check_claims(journeys, definitions)
     journeys.snapshot.use_columns(["source"])
     deals = _deals(journeys, period)
     claims = definitions.sourcing_claims
     return Sourcing(
         journeys=journeys,
-        deals=deals.drop(columns=[*_touched_columns(), "cents"]),
+        deals=deals.drop(columns=[*touched_columns(), "cents"]),
         official=_by_team(deals, {team: deals["team"] == team for team in TEAMS}, deals["team"].isna()),
         basis=_basis(deals),
         influenced=_by_team(deals, {team: deals[f"touched_{team}"] for team in TEAMS}),
@@ -93,7 +93,8 @@ def sourcing(journeys: Journeys, period: Period | None = None) -> Sourcing:
     )
 
 
-def _check(journeys: Journeys, definitions: Definitions) -> None:
+def check_claims(journeys: Journeys, definitions: Definitions) -> None:
+    """Raise ConfigurationError as `sourcing` does."""
     reach = int(journeys.options.influence_days or 0)
     for claim in definitions.sourcing_claims:
         if (claim.days or 0) > reach:
@@ -128,6 +129,18 @@ _SHOWN = (
 
 def _deals(journeys: Journeys, period: Period | None) -> pd.DataFrame:
     """One row a deal with every team that touched it, the official team, and what each claim says."""
+    return sourced_deals(journeys, period).drop(*_KEPT_FOR_CUTS).order_by("opportunity_id").to_pandas()
+
+
+_KEPT_FOR_CUTS = ("type", "product", "owner_id", "account_id")
+
+
+def sourced_deals(journeys: Journeys, period: Period | None) -> ir.Table:
+    """The deals created in a period as a table of the engine, a row a deal.
+
+    Columns: as `Sourcing.deals`, and type, product, owner_id, account_id, cents (the amount; null where there is none)
+    and `touched_<team>` (whether an eligible touch of the team lies in the deal's journey).
+    """
     definitions = journeys.snapshot.definitions
     base = journeys.base
     chosen = base.filter(within(base.created_on, period)) if period else base
@@ -139,12 +152,12 @@ def _deals(journeys: Journeys, period: Period | None) -> pd.DataFrame:
     full = joined.mutate(source_team=source_team)
     team, basis = _official(full, definitions.attribution.sourced_rule)
     says = {f"claim_{place}": _says(full, claim, place) for place, claim in enumerate(definitions.sourcing_claims)}
-    touched = {name: full[name].fill_null(False) for name in _touched_columns()}
-    table = full.select(*_SHOWN, "source_team", team=team, basis=basis, **touched, **says)
-    return table.order_by("opportunity_id").to_pandas()
+    touched = {name: full[name].fill_null(False) for name in touched_columns()}
+    return full.select(*_SHOWN, *_KEPT_FOR_CUTS, "source_team", team=team, basis=basis, **touched, **says)
 
 
-def _touched_columns() -> list[str]:
+def touched_columns() -> list[str]:
+    """The column of `sourced_deals` for each of `TEAMS`."""
     return [f"touched_{team}" for team in TEAMS]
 
 
@@ -275,4 +288,4 @@ def _disputed(deals: pd.DataFrame, claims: Sequence[SourcingClaim]) -> pd.DataFr
         said = deals[[f"claim_{place}" for place, claim in enumerate(claims) if claim.of == team]]
         differ |= said.any(axis=1) & ~said.all(axis=1)
     chosen = deals[differ].sort_values(["cents", "opportunity_id"], ascending=[False, True], na_position="last")
-    return chosen.drop(columns=[*_touched_columns(), "cents"]).reset_index(drop=True)
+    return chosen.drop(columns=[*touched_columns(), "cents"]).reset_index(drop=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 ALL = "all"
+CHAIN_OF_CHANNELS = "markov"
 
 
 class View(StrEnum):
@@ -43,8 +44,12 @@ def attribute(  # noqa: PLR0913 - one argument an option of the command
     ] = None,
     period: Annotated[str, typer.Option("--period", help="A period or a series; default: the quarter.")] = "",
     view: Annotated[
-        View, typer.Option("--view", help="cohort: deals created in the period; period: deals closed in it.")
-    ] = View.cohort,
+        View | None,
+        typer.Option(
+            "--view",
+            help="cohort: deals created in the period; period: deals closed in it, as markov needs; default: what fits",
+        ),
+    ] = None,
     where: Annotated[str, typer.Option("--where", help="Filter: column op literal [and …].")] = "",
     output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
     list_all: Annotated[
@@ -70,9 +75,15 @@ def attribute(  # noqa: PLR0913 - one argument an option of the command
     with progress() as told:
         workspace = open_workspace(source, as_of=day(as_of))
         told.say("Sharing out credit")
-        cut = Cut(dimensions, view.value, None, parse_where(where or None))
+        cut = Cut(dimensions, (view or _usual_view(workspace, model)).value, None, parse_where(where or None))
         frame = _totals(journeys(workspace), model, cut, period)
     _print(workspace, frame, dimensions, output)
+
+
+def _usual_view(workspace: Workspace, model: str) -> View:
+    """The view of whoever names none: a chain credits what was won only, and so has no credit for pipeline."""
+    name = model or workspace.definitions.attribution.official_model
+    return View.period if name == CHAIN_OF_CHANNELS else View.cohort
 
 
 def _list_models(frame: pd.DataFrame, output: Format) -> None:

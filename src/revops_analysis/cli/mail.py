@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from revops_analysis.cli.printing import print_frame, progress, shown
+from revops_analysis.cli.runs import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,29 +41,17 @@ def email(  # noqa: PLR0913 - one argument an option of the command
 
     project = find_project()
     reports = (out or project.reports).resolve()
-    request = MailRequest(_folder(run, latest, source, reports), tuple(to or ()), tuple(lists or ()))
+    request = MailRequest(run_folder(run, latest, source, reports), tuple(to or ()), tuple(lists or ()))
     if dry_run:
-        for path in write_messages(request, project, reports / "mail"):
+        with progress() as told:
+            written = write_messages(request, project, reports / "mail", told)
+        for path in written:
             print(shown(path))
         return
     with progress() as told:
-        outcomes = send_run(request, project, told.say, resend=resend)
+        outcomes = send_run(request, project, told, resend=resend)
     _print(outcomes)
     require_delivered(outcomes)
-
-
-def _folder(run: Path | None, latest: str, source: str, reports: Path) -> Path:
-    """The run's folder, named outright or as the newest of a report."""
-    from revops_analysis.errors import ConfigurationError
-    from revops_analysis.reporting.mail.run_folder import latest_run
-
-    if (run is None) == (not latest) or bool(latest) != bool(source):
-        raise ConfigurationError(
-            "Say which run to send.", expected="its folder, or --latest REPORT --source SOURCE, not both"
-        )
-    if run is None:
-        return latest_run(reports, latest, source)
-    return run.parent if run.suffix == ".html" else run
 
 
 def _print(outcomes: Sequence[Outcome]) -> None:

@@ -48,7 +48,7 @@ def metric(  # noqa: PLR0913 - one argument an option of the command
 
 
 def _list_metrics(output: Format) -> None:
-    from revops_analysis.metrics.registry import describe_metrics
+    from revops_analysis.workspace import describe_metrics  # with those of the packages above the registry
 
     frame = describe_metrics()
     if output is Format.table:

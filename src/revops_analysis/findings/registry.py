@@ -88,12 +88,18 @@ def detectors(chapter: str | None = None) -> dict[str, Detector]:
     return {name: item for name, item in sorted(_REGISTRY.items()) if chapter in (None, item.chapter)}
 
 
-def detect(snapshot: Snapshot, period: Period, playbook: Playbook, chapter: str | None = None) -> Detection:
-    """Ask every detector, or those of one chapter, and rank what they found.
+def detect(
+    snapshot: Snapshot,
+    period: Period,
+    playbook: Playbook,
+    chapter: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Detection:
+    """Ask every detector, or those of one chapter, or those named, and rank what they found.
 
     Raises ConfigurationError when the playbook lacks a detector or uses a fact that the detector does not give.
     """
-    asked = detectors(chapter)
+    asked = {name: item for name, item in detectors(chapter).items() if names is None or name in names}
     playbook.check({name: item.facts for name, item in asked.items()})
     question = Question(snapshot, period, playbook)
     answers = {name: item.detect(question) for name, item in asked.items()}
@@ -114,11 +120,16 @@ def find_problems(workspace: Workspace, period: str | Period | None = None, chap
     `chapter.findings(find_problems(ws, period, "pipeline_health"))`.
     """
     from revops_analysis.findings.playbook import load_playbook
+
+    span = span_of(workspace, period)
+    return detect(workspace, span, load_playbook(workspace.project.playbook_file), chapter)
+
+
+def span_of(workspace: Workspace, period: str | Period | None) -> Period:
+    """The period that is meant: the one given, as text or not, or the quarter that contains the as-of date."""
     from revops_analysis.periods import parse_period, period_containing
 
     calendar = workspace.definitions.fiscal_calendar
     if period is None:
-        span = period_containing(workspace.as_of, calendar)
-    else:
-        span = parse_period(period, calendar) if isinstance(period, str) else period
-    return detect(workspace, span, load_playbook(workspace.project.params / "playbook.yml"), chapter)
+        return period_containing(workspace.as_of, calendar)
+    return parse_period(period, calendar) if isinstance(period, str) else period

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 TARGET_MET = "target met"
 PERIOD_OVER = "the period is over"
 MEASURE = "bookings"
+PIPELINE = "pipeline_created"
+"""Measures of `targets`, by the names of the metrics they are plans of."""
 
 _PLANNED = {name: rule for name, rule in YIELD_DIMENSIONS.items() if name != "stage"}
 
@@ -153,8 +155,8 @@ def _expected_bookings(request: MetricRequest) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*request.by, "value", "low", "high", "n", "reason"])
 
 
-def _target(request: MetricRequest) -> pd.DataFrame:
-    found = targets_of(request)
+def _target(measure: str, request: MetricRequest) -> pd.DataFrame:
+    found = targets_of(request, measure)
     if isinstance(found, str):
         return nothing(request, found)
     return found.rename(columns={"target": "value"})
@@ -180,8 +182,8 @@ def _gap(target: pd.DataFrame, done: pd.DataFrame, reason: str | None) -> _Gap:
     return _Gap(aim, won, TARGET_MET if won >= aim else None)
 
 
-def targets_of(request: MetricRequest) -> pd.DataFrame | str:
-    """The bookings targets of the period for the cut, [*by, target, n], or why there are none.
+def targets_of(request: MetricRequest, measure: str = MEASURE) -> pd.DataFrame | str:
+    """The targets of the period (of bookings) for the cut, [*by, target, n], or why there are none.
 
     Targets come from `targets` only. They must fill the period: the one of the year does not stand for a quarter.
     """
@@ -191,7 +193,7 @@ def targets_of(request: MetricRequest) -> pd.DataFrame | str:
     scope = _scope(request)
     if scope is None:
         return "no target: targets are set for the company or one segment, region or team, not for this cut"
-    plan = snapshot.keep("targets", lambda: _plan(snapshot))
+    plan = snapshot.keep(f"targets of {measure}", lambda: _plan(snapshot, measure))
     start, end = ibis.literal(period.start), ibis.literal(period.end)
     rows = plan.filter((plan.scope_kind == scope.kind) & (plan.period_start >= start) & (plan.period_end <= end))
     money = rows if scope.name is None else rows.filter(rows.scope == scope.name)
@@ -204,9 +206,9 @@ def targets_of(request: MetricRequest) -> pd.DataFrame | str:
     return pd.DataFrame(filled)
 
 
-def _plan(snapshot: Snapshot) -> ir.Table:
+def _plan(snapshot: Snapshot, measure: str) -> ir.Table:
     plan = snapshot.table("targets")
-    return snapshot.in_reporting_currency(plan.filter(plan.measure == MEASURE), ["target"])
+    return snapshot.in_reporting_currency(plan.filter(plan.measure == measure), ["target"])
 
 
 def _filled(rows: pd.DataFrame, period: Period) -> dict[str, Any]:
@@ -300,15 +302,16 @@ register(
         dimensions=YIELD_DIMENSIONS,
     )
 )
-register(
-    _outlook(
-        name="target",
-        title="Bookings target",
-        description="The company's plan for bookings in the period, from `targets` and from nowhere else.",
-        formula="Σ targets of measure bookings that fill P",
-        unit="currency",
-        compute=_target,
-        dimensions={name: name for name in ("segment", "region", "team")},
-        tables=("targets",),
+for _name, _measure, _words in (("target", MEASURE, "bookings"), ("pipeline_target", PIPELINE, "pipeline created")):
+    register(
+        _outlook(
+            name=_name,
+            title=f"{_words.capitalize()} target",
+            description=f"The company's plan for {_words} in the period, from `targets` and from nowhere else.",
+            formula=f"Σ targets of measure {_measure} that fill P",
+            unit="currency",
+            compute=partial(_target, _measure),
+            dimensions={name: name for name in ("segment", "region", "team")},
+            tables=("targets",),
+        )
     )
-)

@@ -151,6 +151,18 @@ class MetricResult:
 _REGISTRY: dict[str, Metric] = {}
 
 
+_ELSEWHERE: list[str] = []
+
+
+def also_load(module: str) -> None:
+    """Name a module outside this package that registers metrics; it is imported when metrics are first asked for.
+
+    Packages above this one may have metrics of their own, of which this one must know nothing.
+    """
+    if module not in _ELSEWHERE:
+        _ELSEWHERE.append(module)
+
+
 def register(metric: Metric) -> Metric:
     """Add a metric to the registry and return it; a name can be taken only once."""
     if metric.name in _REGISTRY and _REGISTRY[metric.name].compute is not metric.compute:
@@ -162,11 +174,12 @@ def register(metric: Metric) -> Metric:
 
 
 def metrics() -> dict[str, Metric]:
-    """All metrics by name, in alphabetical order, with every family of this package loaded."""
+    """All metrics by name, in alphabetical order, with every family of this package, and those named, loaded."""
     import revops_analysis.metrics as package
 
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    here = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    for module_name in (*here, *_ELSEWHERE):
+        importlib.import_module(module_name)
     return dict(sorted(_REGISTRY.items()))
 
 

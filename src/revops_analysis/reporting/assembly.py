@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from revops_analysis.reporting import pages
 from revops_analysis.reporting.chapter import PARTS, latest_values_note
 from revops_analysis.reporting.fragments import render_findings, render_headline
 from revops_analysis.reporting.key_figures import Facts, document, dump_json, figure_from_json
+from revops_analysis.reporting.printing.document import print_html
 from revops_analysis.reporting.publish import write_file
 from revops_analysis.reporting.summary import write_summary
 
@@ -22,22 +24,32 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from revops_analysis.reporting.preparation import Preparation
+    from revops_analysis.reporting.printing.printer import PdfResult, Printer
     from revops_analysis.reporting.runner import Outcome
 
 TOP_FINDINGS = 5
+_SHOWN = "This report shows personal data, because its description asks for them: pass it on with care."
 _HOME = "../../../../../index.html"
 
 
+@dataclass(frozen=True)
+class Assembled:
+    """What the manifest says of the files written: {name, title, error} a chapter, and what became of the PDF."""
+
+    chapters: list[dict[str, Any]]
+    pdf: PdfResult
+
+
 def assemble(
-    prepared: Preparation, gate: dict[str, Any], outcomes: Sequence[Outcome], staged: Path
-) -> list[dict[str, Any]]:
-    """Write everything but the manifest into `staged`; returns {name, title, error} a chapter."""
+    prepared: Preparation, gate: dict[str, Any], outcomes: Sequence[Outcome], staged: Path, printer: Printer
+) -> Assembled:
+    """Write everything but the manifest into `staged`."""
     import nbformat
 
     banner = banner_text(gate)
-    parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
+    parts = {outcome.name: _part(staged, outcome.name, prepared.period.label) for outcome in outcomes}
     for outcome in outcomes:
-        page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
+        page = pages.ChapterPage(outcome.name, prepared.title, outcome.error, banner, checks_text(gate))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
         marked = _marked(outcome.notebook, banner)
         (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
@@ -54,9 +66,14 @@ def assemble(
         for outcome in outcomes
     ]
     _write_key_figures(facts, parts, staged, f"report {prepared.spec.name}")
-    write_summary([{**chapter, **parts[chapter["name"]]} for chapter in chapters], prepared.spec.description, staged)
-    (staged / "index.html").write_text(_first_page(prepared, gate, chapters, facts, staged), encoding="utf-8")
-    return [{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters]
+    said = [{**chapter, **parts[chapter["name"]]} for chapter in chapters]
+    write_summary(said, prepared.spec.description, staged, [vars(one) for one in prepared.left_out])
+    run = _run(prepared, gate, chapters, facts, staged)
+    words = {"banner": banner, "checks": checks_text(gate)}
+    pdf = printer.print(lambda: print_html(run, staged, words), staged, prepared.inputs.hash)
+    first = pages.render_page("run_index.html.j2", banner=banner, run={**run, "pdf": pdf})
+    (staged / "index.html").write_text(first, encoding="utf-8")
+    return Assembled([{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters], pdf)
 
 
 def banner_text(gate: dict[str, Any]) -> str:
@@ -83,10 +100,18 @@ def _marked(notebook: NotebookNode, banner: str) -> NotebookNode:
     return notebook
 
 
-def _part(staged: Path, name: str) -> dict[str, Any]:
-    """What a chapter published; empty for one that failed before its end."""
+def _part(staged: Path, name: str, period: str) -> dict[str, Any]:
+    """What a chapter published; empty for one that failed before its end.
+
+    Figures of a chapter whose period is not the report's get it among their dimensions.
+    """
     path = staged / PARTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if part.get("period", period) == period:
+        return part
+    own = {"period": part["period"]}
+    dated = {key: [{**row, "dims": {**own, **row["dims"]}} for row in part[key]] for key in ("rows", "headline")}
+    return {**part, **dated}
 
 
 def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
@@ -101,7 +126,8 @@ def _facts(prepared: Preparation, parts: dict[str, dict[str, Any]]) -> Facts:
         definitions_hash=prepared.definitions.hash,
         currency=prepared.definitions.reporting_currency,
         seed=int(prepared.spec.parameters.get("seed", 0)),
-        warnings=(*warnings, *used),
+        warnings=(*warnings, *used, *((_SHOWN,) if prepared.spec.personal_data == "shown" else ())),
+        cut=prepared.warehouse.cut,
     )
 
 
@@ -111,11 +137,13 @@ def _write_key_figures(facts: Facts, parts: dict[str, dict[str, Any]], staged: P
     (staged / "key_figures.json").write_text(dump_json(document(facts, command, distinct)), encoding="utf-8")
 
 
-def _first_page(
+def _run(
     prepared: Preparation, gate: dict[str, Any], chapters: Sequence[dict[str, Any]], facts: Facts, staged: Path
-) -> str:
-    run = {
-        "title": prepared.spec.title,
+) -> dict[str, Any]:
+    """What the first page and the PDF are made from."""
+    return {
+        "title": prepared.title,
+        "left_out": prepared.left_out,
         "description": prepared.spec.description,
         "home": _HOME,
         "facts": facts,
@@ -125,7 +153,6 @@ def _first_page(
         "notes": facts.warnings,
         "tables": sorted(path.name for path in (staged / "tables").glob("*.csv")),
     }
-    return pages.render_page("run_index.html.j2", banner=banner_text(gate), run=run)
 
 
 def _headline(part: dict[str, Any], currency: str) -> Markup | None:
@@ -140,9 +167,10 @@ def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
 
 
 def write_list_of_runs(reports: Path) -> None:
-    """Write `index.html` in the folder of reports: every published run, from its manifest."""
+    """Write `index.html` in the folder of reports: every published run and answered question, from its manifest."""
     runs = []
-    for path in sorted(reports.glob("*/*/*/*/*/manifest.json")):
+    found = (*reports.glob("*/*/*/*/*/manifest.json"), *reports.glob("questions/*/*/*/*/*/manifest.json"))
+    for path in sorted(found):
         if path.parent.name == "latest" or any(part.startswith(".") for part in path.relative_to(reports).parts):
             continue
         runs.append(_listed(json.loads(path.read_text(encoding="utf-8")), path.parent.relative_to(reports)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from revops_analysis.findings.finding import Detection
+    from revops_analysis.findings.scorecard_actions import Action
+    from revops_analysis.models.scorecard import Scorecard
 
 PARTS = ".chapters"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -87,8 +90,8 @@ class Chapter:
         """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
 
         `units`: column → currency (of the report), currency_per_day, rate, count, days, minutes, ratio, number, score.
-        Personal columns are masked in both; `personal` names columns that the schema does not know to be so. A column
-        `reason` explains the row's missing values.
+        Personal columns are masked in both, unless the report says `personal_data: shown`; `personal` names columns
+        that the schema does not know to be so. A column `reason` explains the row's missing values.
         """
         units = dict(units or {})
         unknown = sorted(set(units) - set(map(str, frame.columns)))
@@ -100,11 +103,29 @@ class Chapter:
                 where=f"{self.name}, table {name}",
             )
         stem = self._stem("table", name)
-        masked = exports.mask_personal(frame, personal)
+        masked = exports.mask_personal(frame, personal) if exports.masks_people(os.environ) else frame
         path = f"tables/{stem}.csv" if self._out else ""
         if self._out:
             _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())
         _show(fragments.render_table(masked, fragments.TableSpec(title, units, self.facts.currency, path)))
+
+    def scorecard(self, card: Scorecard, actions: Mapping[str, Action], pictures: Mapping[str, Figure]) -> None:
+        """Show the company on one page, a row a measure, and write it as CSV.
+
+        `actions` are what to do, and `pictures` the small trends, both by measure.
+        """
+        from revops_analysis.reporting import figures
+        from revops_analysis.reporting.scorecard_table import NUMBERS, render_scorecard
+
+        svgs = {}
+        for measure, picture in pictures.items():
+            svgs[measure] = figures.as_svg(picture)
+            figures.close(picture)
+        path = f"tables/{self._stem('table', 'scorecard')}.csv" if self._out else ""
+        if self._out:
+            units: dict[str, Any] = {name: list(card.lines["unit"]) for name in NUMBERS}
+            _write(self._out / path, exports.to_csv(card.lines, units).encode())
+        _show(render_scorecard(card, actions, svgs, path))
 
     def findings(self, detection: Detection) -> None:
         """Show findings in order of rank: what, evidence, money, confidence, owner and the proposed fix.
@@ -149,6 +170,7 @@ def facts_of(workspace: Any, period: str, seed: int = 0) -> Facts:
         currency=str(definitions.reporting_currency),
         seed=seed,
         warnings=tuple(workspace.notes),
+        cut=str(getattr(workspace, "cut", "")),
     )
 
 

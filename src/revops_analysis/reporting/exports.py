@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MASK = "•••"
+PERSONAL_DATA = "REVOPS_PERSONAL_DATA"
+"""Set to `shown` in the environment of the chapters of a report that asks for personal data."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ALWAYS_PERSONAL = frozenset({"email", "phone"})
 _EXPORT_DECIMALS = {"currency": 2, "currency_per_day": 2}
@@ -43,6 +46,11 @@ def mask_personal(frame: pd.DataFrame, personal: Sequence[str] = ()) -> pd.DataF
     for name in columns:
         masked[name] = masked[name].astype(object).mask(masked[name].notna(), MASK)
     return masked
+
+
+def masks_people(environment: Mapping[str, str]) -> bool:
+    """Whether personal data are to be masked: always, but for the chapters of a report that asks for them."""
+    return environment.get(PERSONAL_DATA) != "shown"
 
 
 def order_by_key(frame: pd.DataFrame, key: Sequence[str] = ()) -> pd.DataFrame:

@@ -62,6 +62,12 @@ def environment_hash(project: Project) -> str:
     return hash_bytes(content + platform.python_version().encode())
 
 
+def playbook_hash(project: Project) -> str | None:
+    """The hash of the playbook, whose words stand in findings; None where the project has none."""
+    path = project.playbook_file
+    return hash_bytes(path.read_bytes()) if path.is_file() else None
+
+
 def expectations_hash(project: Project) -> str:
     """One hash over the suites of the gate."""
     return hash_files(project.expectations.glob("*.json"), project.expectations)

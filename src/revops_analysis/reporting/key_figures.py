@@ -129,6 +129,7 @@ class Facts:
     currency: str
     seed: int = 0
     warnings: tuple[str, ...] = ()
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def document(facts: Facts, command: str, rows: Sequence[Mapping[str, Any]]) -> d
         "schema": SCHEMA,
         "command": command,
         "source": facts.source,
+        **({"cut": facts.cut} if facts.cut else {}),
         "data_hash": facts.data_hash,
         "as_of": facts.as_of,
         "period": facts.period,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.reporting.inputs import hash_bytes
 from revops_analysis.reporting.key_figures import publish
@@ -18,6 +20,7 @@ from revops_analysis.reporting.preparation import Preparation
 from revops_analysis.tables.warehouse import connect
 
 SCHEMA = "revops.manifest/1"
+MANIFEST = "manifest.json"
 _LIBRARIES = (
     "duckdb",
     "great-expectations",
@@ -56,7 +59,8 @@ def manifest(
     return {
         "schema": SCHEMA,
         "report": prepared.spec.name,
-        "title": prepared.spec.title,
+        "title": prepared.title,
+        "cut": prepared.warehouse.cut,
         "source": prepared.profile.name,
         "as_of": prepared.request.as_of.isoformat(),
         "period": prepared.period.label,
@@ -73,7 +77,7 @@ def manifest(
         "gate": gate,
         "package": version("revops-analysis"),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": dict(library_versions()),
         "chapters": list(chapters),
         "files": {
             path.relative_to(folder).as_posix(): hash_bytes(path.read_bytes())
@@ -94,7 +98,41 @@ def run_section(run: ThisRun, project: Project) -> dict[str, Any]:
         "phases": {name: round(seconds, 2) for name, seconds in run.phases.items()},
         "workers": run.workers,
         "git_commit": git_commit(project),
+        "machine": machine_mark(),
     }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the run in `folder`; ConfigurationError for a folder that holds no rendered run."""
+    try:
+        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        outside = [name for name in found["files"] if Path(name).is_absolute() or ".." in Path(name).parts]
+        if outside:
+            raise ValueError(f"it lists {outside[0]}, which is no file of the run")
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise ConfigurationError(
+            "This is no rendered run.",
+            expected=f"a folder with {MANIFEST}",
+            found=None if isinstance(problem, OSError) else str(problem),
+            where=str(folder),
+            fix="give the folder that `revops report` printed",
+        ) from problem
+    return found
+
+
+def library_versions() -> Mapping[str, str]:
+    """The installed version of each library that figures depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def machine_mark() -> str:
+    """A mark that tells machines apart without naming them: only on one machine must floats agree to the last bit."""
+    model = ""
+    cpus = Path("/proc/cpuinfo")
+    if cpus.is_file():
+        lines = cpus.read_text(encoding="utf-8", errors="replace").splitlines()
+        model = next((line for line in lines if line.startswith("model name")), "")
+    return hash_bytes("|".join((platform.node(), platform.machine(), platform.system(), model)).encode())[:12]
 
 
 def now() -> datetime:
@@ -103,8 +141,15 @@ def now() -> datetime:
 
 
 def git_commit(project: Project) -> str | None:
-    """The checked-out commit, with `+` when files differ from it; None outside a git checkout or without git."""
-    command = ["git", "-C", str(project.root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    """The checked-out commit, with `+` when files differ from it; None outside a git checkout or without git.
+
+    It is that of the project; for a project that is in no checkout, that of this package.
+    """
+    return _commit_of(project.root) or _commit_of(Path(__file__).parent)
+
+
+def _commit_of(folder: Path) -> str | None:
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     except FileNotFoundError:

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from revops_analysis.definitions import Definitions, load_definitions
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.periods import Period, parse_period, period_containing
+from revops_analysis.paths import stay_inside
+from revops_analysis.periods import Grain, Period, parse_period, period_containing
 from revops_analysis.project import Project
-from revops_analysis.reporting.inputs import Inputs, environment_hash, expectations_hash, hash_bytes, package_hash
+from revops_analysis.reporting.inputs import (
+    Inputs,
+    environment_hash,
+    expectations_hash,
+    hash_bytes,
+    package_hash,
+    playbook_hash,
+)
 from revops_analysis.reporting.spec import ReportSpec, load_report
 from revops_analysis.sources.profile import SourceProfile, load_profile
-from revops_analysis.tables.warehouse import WarehouseInfo, latest_warehouse
+from revops_analysis.tables.cut import Cut, cut_warehouse
+from revops_analysis.tables.warehouse import WarehouseInfo, find_warehouse, latest_warehouse, previous_warehouse
 
 if TYPE_CHECKING:
     from revops_analysis.sources.load import LoadResult
@@ -44,9 +53,11 @@ class Watcher(Protocol):
 class RunRequest:
     """What was asked for: which report, on which source, as of which day.
 
-    `period` empty: the fiscal quarter that contains the day. `reports`: where runs are published. `workers`: chapters
-    at a time, 0 for one a core; it never changes the result. `allow_invalid` publishes, marked in red, what the gate
-    refuses. `load` loads the source first.
+    `period` empty: the one of the report's length (a quarter, if it says none) that contains the day. `reports`: where
+    runs are published. `workers`: chapters at a time, 0 for one a core; it never changes the result. `allow_invalid`
+    publishes, marked in red, what the gate refuses. `load` loads the source first; `data_hash` names a load, by default
+    the latest. With `cut` nothing of the run holds more than that part of the company. `pdf` asks for a report.pdf
+    whatever the report's own setting.
     """
 
     report: str
@@ -57,27 +68,60 @@ class RunRequest:
     allow_invalid: bool = False
     workers: int = 0
     load: bool = False
+    data_hash: str = ""
+    cut: Cut | None = None
+    pdf: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A chapter that a run of a part of the company leaves out: its title, and why."""
+
+    title: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """A checked request: everything that the run needs and the inputs that name its folder."""
+    """A checked request: everything that the run needs and the inputs that name its folder.
+
+    `warehouse` is what the chapters see; `whole` the load that it is a cut of, or the same one; `previous` is the load
+    that the gate compares volumes with, None for the first.
+    """
 
     request: RunRequest
     spec: ReportSpec
     profile: SourceProfile
     definitions: Definitions
     warehouse: WarehouseInfo
+    previous: WarehouseInfo | None
     period: Period
     notebooks: Mapping[str, bytes]
     parameters: Mapping[str, Mapping[str, Any]]
     inputs: Inputs
+    whole: WarehouseInfo
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The report's title, with the cut where there is one."""
+        return f"{self.spec.title}: {self.warehouse.cut}" if self.warehouse.cut else self.spec.title
 
     @property
     def folder(self) -> Path:
         """Where the run is published."""
-        place = (self.profile.name, self.spec.name, self.request.as_of.isoformat(), self.period.label)
+        place = (
+            self.profile.name,
+            report_folder(self.spec.name, self.request.cut),
+            self.request.as_of.isoformat(),
+            self.period.label,
+        )
         return self.request.reports.joinpath(*place, self.inputs.short)
+
+
+def report_folder(report: str, cut: Cut | None) -> str:
+    """Name of the folder of a report's runs; each cut has one of its own, with a `latest` of its own."""
+    return f"{report}.{cut.slug}" if cut else report
 
 
 def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparation:
@@ -86,13 +130,15 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
     Raises ConfigurationError for whatever is wrong with the report, the notebooks, the parameters, the source, the
     period or the day.
     """
-    spec = load_report(request.report, project)
+    written = load_report(request.report, project)
+    spec, left_out = _chapters(written, request.cut)
     profile = load_profile(request.source, project)
     definitions = load_definitions(profile.definitions_path(project))
-    period = _period(request, definitions)
+    period = _period(request, spec.period, definitions)
     notebooks = {chapter.notebook: _read(chapter.notebook, project) for chapter in spec.notebooks}
-    warehouse = load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
-    _check_day(request.as_of, warehouse)
+    whole = _data(request, profile, project, watcher)
+    _check_day(request.as_of, whole)
+    warehouse = cut_warehouse(project, whole, request.cut).warehouse if request.cut else whole
     standard = {
         "source": _name_for_notebooks(profile, project),
         "as_of": request.as_of.isoformat(),
@@ -100,25 +146,61 @@ def prepare(request: RunRequest, project: Project, watcher: Watcher) -> Preparat
         "data_hash": warehouse.content_hash,
         "out": ".",
     }
-    parameters = _parameters(spec, notebooks, standard)
+    parameters = _parameters(spec, notebooks, standard, _own_periods(request, spec, definitions))
+    previous = previous_warehouse(project, whole)
     inputs = Inputs(
         {
-            "report": spec.model_dump(mode="json"),
+            "report": written.model_dump(mode="json"),
             "source": profile.name,
             "profile": profile.hash,
             "data_hash": warehouse.content_hash,
+            "previous_data_hash": previous.content_hash if previous else None,
+            "cut_of": whole.content_hash if request.cut else None,
             "definitions": definitions.hash,
             "as_of": request.as_of.isoformat(),
             "period": [period.label, period.start.isoformat(), period.end.isoformat()],
             "parameters": {name: dict(values) for name, values in parameters.items()},
             "notebooks": {name: hash_bytes(content) for name, content in notebooks.items()},
             "expectations": expectations_hash(project),
+            "playbook": playbook_hash(project),
             "package": package_hash(),
             "environment": environment_hash(project),
             "allow_invalid": request.allow_invalid,
+            "pdf": wants_pdf(request, spec),
         }
     )
-    return Preparation(request, spec, profile, definitions, warehouse, period, notebooks, parameters, inputs)
+    found = (spec, profile, definitions, warehouse, previous, period, notebooks, parameters)
+    return Preparation(request, *found, inputs, whole, left_out)
+
+
+def wants_pdf(request: RunRequest, spec: ReportSpec) -> bool:
+    """Whether the run is to have a PDF, if one can be made."""
+    return request.pdf or spec.pdf != "never"
+
+
+def _chapters(spec: ReportSpec, cut: Cut | None) -> tuple[ReportSpec, tuple[LeftOut, ...]]:
+    """The report with the chapters that can be made of the cut, and what is left out of it."""
+    kept = tuple(chapter for chapter in spec.notebooks if not (cut and chapter.whole_company))
+    left_out = tuple(
+        LeftOut(chapter.notebook.replace("_", " ").capitalize(), chapter.whole_company)
+        for chapter in spec.notebooks
+        if chapter not in kept
+    )
+    if cut and not kept:
+        raise ConfigurationError(
+            f"The report {spec.name} has no chapter that can be made for a part of the company.",
+            expected=f"a report with chapters for {cut.label}",
+            found="; ".join(f"{one.title}: {one.reason}" for one in left_out),
+            where=f"params/reports/{spec.name}.yml",
+        )
+    return spec.model_copy(update={"notebooks": kept}), left_out
+
+
+def _data(request: RunRequest, profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
+    """The whole load that the run rests on."""
+    if request.data_hash:
+        return find_warehouse(project, profile.name, request.data_hash)
+    return load_data(profile, project, watcher) if request.load else find_data(profile, project, watcher.say)
 
 
 def load_data(profile: SourceProfile, project: Project, watcher: Watcher) -> WarehouseInfo:
@@ -162,15 +244,25 @@ def _check_day(day: date, warehouse: WarehouseInfo) -> None:
         )
 
 
-def _period(request: RunRequest, definitions: Definitions) -> Period:
+def _period(request: RunRequest, grain: Grain, definitions: Definitions) -> Period:
     calendar = definitions.fiscal_calendar
     if request.period:
         return parse_period(request.period, calendar)
-    return period_containing(request.as_of, calendar)
+    return period_containing(request.as_of, calendar, grain)
+
+
+def _own_periods(request: RunRequest, spec: ReportSpec, definitions: Definitions) -> dict[str, str]:
+    """The period of each chapter that has one of its own: that in which the day lies, whatever --period says."""
+    calendar = definitions.fiscal_calendar
+    return {
+        chapter.notebook: period_containing(request.as_of, calendar, chapter.period).label
+        for chapter in spec.notebooks
+        if chapter.period != "report"
+    }
 
 
 def _read(name: str, project: Project) -> bytes:
-    path = project.notebooks / f"{name}.ipynb"
+    path = stay_inside(project.notebooks / f"{name}.ipynb", project.notebooks, "A chapter's notebook")
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in project.notebooks.glob("*.ipynb")))
         raise ConfigurationError(
@@ -192,13 +284,13 @@ def _name_for_notebooks(profile: SourceProfile, project: Project) -> str:
 
 
 def _parameters(
-    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any]
+    spec: ReportSpec, notebooks: Mapping[str, bytes], standard: Mapping[str, Any], periods: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     from revops_analysis.reporting.parameters import check_parameters
 
-    return {
-        chapter.notebook: check_parameters(
-            json.loads(notebooks[chapter.notebook]), chapter.notebook, {**standard, **spec.parameters_of(chapter)}
-        )
-        for chapter in spec.notebooks
-    }
+    checked = {}
+    for chapter in spec.notebooks:
+        own = {"period": periods[chapter.notebook]} if chapter.notebook in periods else {}
+        values = {**standard, **own, **spec.parameters_of(chapter)}
+        checked[chapter.notebook] = check_parameters(json.loads(notebooks[chapter.notebook]), chapter.notebook, values)
+    return checked

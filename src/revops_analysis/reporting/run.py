@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, Any
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.project import Project
 from revops_analysis.reporting.checker import Checker
+from revops_analysis.reporting.exports import PERSONAL_DATA
 from revops_analysis.reporting.key_figures import dump_json
-from revops_analysis.reporting.manifest import ThisRun, manifest, now, run_section
-from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare
+from revops_analysis.reporting.manifest import MANIFEST, ThisRun, manifest, now, run_section
+from revops_analysis.reporting.personal import hide_people
+from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare, wants_pdf
+from revops_analysis.reporting.printing.printer import Printer
 from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
 from revops_analysis.reporting.spec import load_report
+from revops_analysis.reporting.trust.kept_inputs import keep_inputs
 from revops_analysis.tables.memory import share_of
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.kernels import KernelServer
     from revops_analysis.reporting.runner import Outcome
     from revops_analysis.validation.result import GateResult
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,21 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
     from revops_analysis.reporting.kernels import KernelServer
 
     clock = _Clock()
+    spec = load_report(request.report, project)
+    printer = Printer(wanted=wants_pdf(request, spec), needed=request.pdf or spec.pdf == "always")
     memory = share_of(_at_one_time(request, project))
-    kernels = {"REVOPS_HOME": str(project.root), **memory}
-    with KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
+    kernels = {"REVOPS_HOME": str(project.root), PERSONAL_DATA: spec.personal_data, **memory}
+    with printer, KernelServer(imports_of(request.report, project), kernels) as server, Checker(memory) as checker:
+        printer.require()
         if request.load:
             checker.warm_up()
         with clock.phase("prepare"):
             prepared = prepare(request, project, watcher)
         with only_one(request.reports, prepared.inputs.hash):
-            if is_complete(prepared.folder):
+            if is_complete(prepared.folder) and not printer.can_add_to(prepared.folder / MANIFEST):
                 point_latest(prepared.folder)
                 return RunResult(prepared.folder, reused=True)
-            return _render(prepared, project, (server, checker), (clock, watcher))
+            return _render(prepared, project, (server, checker, printer), (clock, watcher))
 
 
 def _at_one_time(request: RunRequest, project: Project) -> int:
@@ -99,18 +104,29 @@ def _workers(request: RunRequest) -> int:
 
 
 def _render(
-    prepared: Preparation, project: Project, helpers: tuple[KernelServer, Checker], telling: tuple[_Clock, Watcher]
+    prepared: Preparation,
+    project: Project,
+    helpers: tuple[KernelServer, Checker, Printer],
+    telling: tuple[_Clock, Watcher],
 ) -> RunResult:
     clock, watcher = telling
+    server, checker, printer = helpers
     with staging_folder(prepared.request.reports) as staged:
-        gate, outcomes = _check_and_run(prepared, project, (*helpers, staged), telling)
+        printer.warm_up()
+        gate, outcomes = _check_and_run(prepared, project, (server, checker, staged), telling)
         watcher.say("Writing the pages")
         with clock.phase("pages"):
             from revops_analysis.reporting.assembly import assemble
 
             write_gate(gate, staged, prepared)
-            chapters = assemble(prepared, gate_summary(gate, prepared), outcomes, staged)
-        document = manifest(prepared, gate_summary(gate, prepared), chapters, staged)
+            outcomes, masked = hide_people(prepared, outcomes, staged)
+            assembled = assemble(prepared, gate_summary(gate, prepared), outcomes, staged, printer)
+            keep_inputs(prepared, project, staged)
+        document = manifest(prepared, gate_summary(gate, prepared), assembled.chapters, staged)
+        document["pdf"] = assembled.pdf.to_json()
+        document["personal_data"] = {"shown": masked is None, "masked": masked}
+        if assembled.pdf.reason and printer.wanted:
+            watcher.say(f"There is no PDF: {assembled.pdf.reason}")
         this = ThisRun(clock.started_at, clock.seconds, clock.phases, _workers(prepared.request))
         document["run"] = run_section(this, project)
         (staged / MANIFEST).write_text(dump_json(document), encoding="utf-8")
@@ -135,7 +151,7 @@ def _check_and_run(
     import_machinery()
     watcher.say("Checking the data and running the chapters")
     with ThreadPoolExecutor(max_workers=2) as pool, clock.phase("gate and chapters"):
-        running = pool.submit(_run_chapters, prepared, staged, server, watcher)
+        running = pool.submit(run_all_chapters, prepared, staged, server, watcher)
         for module in ("revops_analysis.reporting.assembly", "nbconvert.exporters"):  # what the pages need
             pool.submit(import_module, module)
         try:
@@ -207,12 +223,12 @@ def notebook_imports(notebook: Mapping[str, Any]) -> set[str]:
 
 
 def check_data(prepared: Preparation, project: Project, checker: Checker) -> GateResult:
-    """Run the gate. Data that the report refuses raises DataRefusedError, after the gate's own page is written."""
-    from revops_analysis.tables.warehouse import previous_warehouse
+    """Run the gate, on the whole data also for a cut.
 
-    previous = previous_warehouse(project, prepared.warehouse)
+    Data that the report refuses raises DataRefusedError, after the gate's own page is written.
+    """
     day, expectations = prepared.request.as_of, project.expectations
-    result = checker.validate(prepared.warehouse, prepared.definitions, day, previous, expectations)
+    result = checker.validate(prepared.whole, prepared.definitions, day, prepared.previous, expectations)
     if not _accepts(result, prepared) and not prepared.request.allow_invalid:
         page = write_gate_folder(result, prepared.request.reports)
         raise _refused(result, page)
@@ -252,7 +268,10 @@ def write_gate(result: GateResult, folder: Path, prepared: Preparation) -> None:
     """The gate's answer in the run's folder, as a page and as JSON."""
     from revops_analysis.reporting.gate_page import render_gate
 
-    document = {**gate_summary(result, prepared), "result": result.to_dict()}
+    summary = gate_summary(result, prepared)
+    if prepared.request.cut:
+        result = result.without_counts()  # the rules are asked of the whole company
+    document = {**summary, "result": result.to_dict()}
     (folder / "gate.json").write_text(dump_json(document), encoding="utf-8")
     (folder / "gate.html").write_text(render_gate(result), encoding="utf-8")
 
@@ -268,7 +287,8 @@ def write_gate_folder(result: GateResult, reports: Path) -> Path:
     return folder / "gate.html"
 
 
-def _run_chapters(prepared: Preparation, staged: Path, server: KernelServer, watcher: Watcher) -> list[Outcome]:
+def run_all_chapters(prepared: Preparation, staged: Path, server: KernelServer, watcher: Watcher) -> list[Outcome]:
+    """Run every chapter of a prepared report in `staged`, where each leaves its figures, tables and key figures."""
     import nbformat
 
     from revops_analysis.reporting.runner import Job, run_chapters

@@ -26,7 +26,7 @@ SENTINEL = "revops: the chapter came to its end"
 _SENTINEL_ID = "sentinel"
 _INJECTED_ID = "injected-parameters"
 _KERNEL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")
-_KEPT_TAGS = ("parameters", "injected-parameters", "keep_output")
+_KEPT_TAGS = ("parameters", "injected-parameters", "keep_output", "answer")
 Watch = Callable[[str, int, int], None]
 """Called with the chapter's name, cells done and cells in all."""
 

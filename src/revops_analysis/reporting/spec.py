@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import stay_inside
 from revops_analysis.project import Project
 from revops_analysis.yaml_document import Document, read_yaml
 
@@ -33,7 +34,13 @@ class ChapterSpec(_Strict):
     """One chapter: a notebook of `notebooks/`, and parameters that only it gets."""
 
     notebook: str = Field(description="Notebook in notebooks/, without .ipynb")
+    period: Literal["report", "week", "month", "quarter", "year"] = Field(
+        "report", description="Period of this chapter: the report's, or the one of that length in which the day lies"
+    )
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for this chapter only")
+    whole_company: str = Field(
+        "", description="Why the chapter has no meaning for a part of the company; such a run leaves it out"
+    )
 
 
 class ReportSpec(_Strict):
@@ -42,8 +49,17 @@ class ReportSpec(_Strict):
     name: str = Field(description="File name without .yml, and the name of the report's folder")
     title: str = Field(min_length=1, description="Title of the report's first page")
     description: str = Field("", description="One or two sentences below the title")
+    period: Literal["week", "month", "quarter", "year"] = Field(
+        "quarter", description="Length of the period: the one in which the as-of day lies, if --period names none"
+    )
     notebooks: tuple[ChapterSpec, ...] = Field(min_length=1, description="Chapters in order")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="Parameters for every chapter")
+    pdf: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether runs have a report.pdf: where Pango is installed, always (an error without), never"
+    )
+    personal_data: Literal["masked", "shown"] = Field(
+        "masked", description="Whether names, addresses and numbers of people outside the company are masked or shown"
+    )
     gate: Gate = Field(default=Gate.model_validate({}), description="What the report asks of its data")
     cell_timeout_seconds: int = Field(600, ge=1, description="Longest time one cell may take")
 
@@ -95,7 +111,7 @@ def load_report(name: str, project: Project) -> ReportSpec:
             found=name,
             where=f"{folder.relative_to(project.root).as_posix()}/",
         )
-    document = read_yaml(path)
+    document = read_yaml(stay_inside(path, folder, "A report's description"))
     for line, what, fix in document.problems:
         raise ConfigurationError(f"The report {name} is wrong: {what}.", where=f"{path} line {line}", fix=fix)
     if not isinstance(document.values, dict):

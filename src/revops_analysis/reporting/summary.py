@@ -12,17 +12,23 @@ SUMMARY = "summary.json"
 SCHEMA = "revops.summary/1"
 
 
-def write_summary(chapters: Sequence[Mapping[str, Any]], description: str, folder: Path) -> None:
+def write_summary(
+    chapters: Sequence[Mapping[str, Any]],
+    description: str,
+    folder: Path,
+    left_out: Sequence[Mapping[str, str]] = (),
+) -> None:
     """Write `summary.json` into a run's folder.
 
-    It holds `{schema, description, chapters: [{name, title, headline, findings, figures}]}`. `headline` has rows of key
-    figures with a title; `findings` what `Finding.to_json` gives, in order of rank; `figures` in the chapter's order
-    `{name, title, alt, svg_path, png_path}`. A chapter that did not finish has empty lists.
+    It holds `{schema, description, chapters, left_out}`. A chapter is `{name, title, headline, findings, figures}`:
+    `headline` has rows of key figures with a title; `findings` what `Finding.to_json` gives, in order of rank;
+    `figures`, in the chapter's order, `{name, title, alt, svg_path, png_path}`. A chapter that did not finish has empty
+    lists. `left_out` are `{title, reason}` of chapters that a run of a part of the company leaves out.
     """
     lists = ("headline", "findings", "figures")
     listed = [
         {"name": chapter["name"], "title": chapter["title"], **{name: chapter.get(name) or [] for name in lists}}
         for chapter in chapters
     ]
-    document = {"schema": SCHEMA, "description": description, "chapters": listed}
+    document = {"schema": SCHEMA, "description": description, "chapters": listed, "left_out": list(left_out)}
     (folder / SUMMARY).write_text(dump_json(document), encoding="utf-8")

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from revops_analysis.errors import ConfigurationError
+from revops_analysis.errors import ConfigurationError, UnreachableError
 from revops_analysis.project import Project
 from revops_analysis.sources.near import near
 from revops_analysis.sources.profile import Format, SourceProfile
@@ -94,7 +94,7 @@ class Database:
                 else:
                     self._backend = ibis.connect(self._url)
             except Exception as error:  # each driver raises its own kinds; none may show the secret
-                raise ConfigurationError(
+                raise UnreachableError(
                     "The database cannot be reached.",
                     found=self._without_secret(error),
                     where=f"source {self._name}",

@@ -81,8 +81,8 @@ def select_statement(text: str, inputs: Mapping[str, str], where: str) -> str:
     """
     tree = _parse(text, where, text)
     recursive = any(part.args.get("recursive") for part in tree.find_all(exp.With))
-    if not isinstance(tree, exp.Query) or recursive or tree.find(*_STATEMENTS):
-        raise _refused("one SELECT", text, where)
+    if not isinstance(tree, exp.Query) or recursive or tree.find(*_STATEMENTS, exp.TableSample):
+        raise _refused("one SELECT, which gives the same rows every time", text, where)
     _check_functions(tree, _SCALAR | _AGGREGATE, text, where)
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     known = {name.lower(): relation for name, relation in inputs.items()}

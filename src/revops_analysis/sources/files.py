@@ -7,6 +7,7 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import stay_inside
 from revops_analysis.sources.near import near
 from revops_analysis.sources.profile import Format
 from revops_analysis.sources.staging import Relation, Staging, literal, quoted
@@ -29,7 +30,8 @@ class FileSource:
     def find(self, pattern: str) -> tuple[Path, ...]:
         """Files below the root that fit a name or a pattern, sorted by name; empty when there are none.
 
-        A pattern stays below the root: an absolute one, or one with `..`, raises ConfigurationError.
+        A pattern stays below the root: an absolute one, one with `..`, or a link that leads out of the root raises
+        ConfigurationError.
         """
         parts = PurePosixPath(pattern.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts:
@@ -41,9 +43,12 @@ class FileSource:
                 fix="set `root:` to the folder that holds all files",
             )
         exact = self.root / pattern
-        if exact.is_file() or not has_magic(pattern):
-            return (exact,) if exact.is_file() else ()
-        return tuple(sorted(path for path in self.root.glob(pattern) if path.is_file()))
+        one = exact.is_file() or not has_magic(pattern)
+        found = [exact] if one else sorted(self.root.glob(pattern))
+        files = [path for path in found if path.is_file()]
+        for path in files:
+            stay_inside(path, self.root, f"A file of {self.where}")
+        return tuple(files)
 
     def require(self, pattern: str) -> tuple[Path, ...]:
         """Like `find`; raises ConfigurationError, with near names, when nothing fits."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic_core import PydanticCustomError
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.paths import home_of, stay_inside
 from revops_analysis.project import Project
 from revops_analysis.sources.near import near
 from revops_analysis.sources.variables import expand
@@ -238,7 +239,10 @@ class SourceProfile(_Strict):
         """The definitions that this source's words follow: its own, else the project's."""
         if self.definitions is None:
             return project.definitions_file
-        return self._resolve(self.definitions, project, "definitions")
+        found = self._resolve(self.definitions, project, "definitions")
+        if not found.is_relative_to(project.root.resolve()):
+            stay_inside(found, home_of(self._path or project.definitions_file), "The definitions of a source")
+        return found
 
     def root_folder(self, project: Project) -> Path:
         """The folder that file names are relative to.
@@ -315,9 +319,22 @@ def load_profile(name_or_path: str | Path, project: Project) -> SourceProfile:
         profile = SourceProfile.model_validate(document.values)
     except ValidationError as error:
         raise _explain(error, document) from error
-    profile._name = path.stem
+    profile._name = _checked_name(path)
     profile._path = path
     return profile
+
+
+def _checked_name(path: Path) -> str:
+    """The name of a profile, which becomes a folder of the warehouse and of the reports."""
+    if not path.stem[:1].isalnum():
+        raise ConfigurationError(
+            "A profile's file name makes no name for a source.",
+            expected="a name that begins with a letter or a digit",
+            found=path.name,
+            where=str(path.parent),
+            fix="rename the file",
+        )
+    return path.stem
 
 
 def _refuse_unreadable(document: Document) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from revops_analysis.tables.schema import TABLES
 
 WITHOUT: dict[str, tuple[str, str]] = {
@@ -87,6 +89,25 @@ def missing_table_notes(supplied: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         f"No {name}: {WITHOUT[name][0]}. To change that, {WITHOUT[name][1]}." for name in missed if name in WITHOUT
     )
+
+
+def cut_notes(cut: str, withheld: Mapping[str, str], supplied: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is to be known of figures of a part of the company; nothing where `cut` is empty.
+
+    `withheld` are tables that the source has and the cut leaves out, with the reason.
+
+    >>> cut_notes("region = EMEA", {"spend": "it is the company's"}, ("targets",))[1]
+    'Targets are those set for region = EMEA alone, never those of the company.'
+    """
+    if not cut:
+        return ()
+    notes = [f"These figures are of {cut} alone; accounts are placed by what is known of them today."]
+    if "targets" in supplied:
+        notes.append(f"Targets are those set for {cut} alone, never those of the company.")
+    notes += [
+        f"No {name.replace('_', ' ')} for {cut}: {reason}; {WITHOUT[name][0]}." for name, reason in withheld.items()
+    ]
+    return tuple(notes)
 
 
 def counted(count: int, one: str, many: str) -> str:

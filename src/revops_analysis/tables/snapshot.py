@@ -18,7 +18,7 @@ from revops_analysis.tables.asof import opportunities_as_of, table_as_of
 from revops_analysis.tables.days import AsOf
 from revops_analysis.tables.deals import ORIGINS, DealView, deals_as_of, history_as_of
 from revops_analysis.tables.money import Exchange, converted, exchange, refuse_missing_rate
-from revops_analysis.tables.notes import counted, missing_table_notes
+from revops_analysis.tables.notes import counted, cut_notes, missing_table_notes
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.store import Store
 
@@ -87,6 +87,11 @@ class Snapshot:
     def data_hash(self) -> str:
         """Content hash of the load."""
         return self._store.info.content_hash
+
+    @property
+    def cut(self) -> str:
+        """The part of the company that the data hold alone, as `region = EMEA`; empty: all of it."""
+        return self._store.info.cut
 
     @property
     def data_through(self) -> dt.date:
@@ -316,7 +321,9 @@ class Snapshot:
 
     @cached_property
     def _notes(self) -> tuple[str, ...]:
-        return (*self._deal_notes(), *missing_table_notes(self._store.info.supplied_tables))
+        info = self._store.info
+        of_the_cut = cut_notes(info.cut, info.withheld, info.supplied_tables)
+        return (*of_the_cut, *self._deal_notes(), *missing_table_notes((*info.supplied_tables, *info.withheld)))
 
     def _deal_notes(self) -> list[str]:
         """Return sentences on deals whose state is not known from their history."""

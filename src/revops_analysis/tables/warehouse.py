@@ -82,6 +82,17 @@ class WarehouseInfo:
         return "opportunity_history" in self.supplied_tables
 
     @property
+    def cut(self) -> str:
+        """Which part of the company this load holds alone, as `region = EMEA`; empty: all of it (see `cut`)."""
+        return dict(self.extra).get("cut", "")
+
+    @property
+    def withheld(self) -> dict[str, str]:
+        """Of a cut: tables that the source supplies and the cut leaves out, each with the reason."""
+        found: dict[str, str] = json.loads(dict(self.extra).get("withheld", "{}"))
+        return found
+
+    @property
     def quarantine(self) -> Path | None:
         """Folder of the rows that could not be used, `<table>.parquet` each; it exists only if there were any."""
         return None if self.path is None else self.path.with_suffix(".quarantine")
@@ -92,7 +103,8 @@ class LoadRecord:
     """What the writer is told about a load when it is finished.
 
     `counts` and `reasons` have the columns of `COUNT_TYPES` and `REASON_TYPES` (missing columns become null);
-    `quarantine` is a folder of Parquet files, moved beside the warehouse.
+    `quarantine` is a folder of Parquet files, moved beside the warehouse. A `derived` load is made from another one:
+    it is not entered in the load log, so it is never the latest, and `extra` is part of what it is.
     """
 
     data_through: dt.date
@@ -103,6 +115,7 @@ class LoadRecord:
     reasons: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REASON_TYPES)))
     quarantine: Path | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    derived: bool = False
 
 
 def connect(spill_beside: Path | None = None) -> DuckDB:
@@ -213,7 +226,8 @@ class WarehouseWriter:
         self.con.raw_sql(f"DETACH {CATALOG}")
         _take_place(record.quarantine, info.quarantine)
         self._aside.replace(self.folder / f"{digest}.duckdb")
-        enter_load(self.project, info.source, info.content_hash, info.data_through)
+        if not record.derived:
+            enter_load(self.project, info.source, info.content_hash, info.data_through)
         return info
 
     def _write_frame(self, name: str, frame: pd.DataFrame, types: dict[str, str]) -> None:
@@ -237,6 +251,7 @@ def content_hash(con: DuckDB, record: LoadRecord) -> str:
     quarantine counts these are hashed with SHA-256; the first 16 hexadecimal digits name the load.
     """
     parts = [f"data_through={record.data_through.isoformat()}", f"supplied={sorted(record.supplied_tables)}"]
+    parts += [f"extra={record.extra}"] if record.derived else []
     names = [*TABLES, "_load_counts", "_quarantine_reasons"]
     for name in names:
         columns = TABLES[name].names if name in TABLES else tuple(_INTERNAL[name])
@@ -264,8 +279,13 @@ def latest_warehouse(project: Project, source: str) -> WarehouseInfo | None:
 
 
 def previous_warehouse(project: Project, info: WarehouseInfo) -> WarehouseInfo | None:
-    """Return the load of the same source made before `info` with other content; None when there is none."""
-    for digest in load_log(project, info.source):
+    """Return the load of the same source made before `info` with other content; None when there is none.
+
+    Before means before the last time that `info` was loaded, so that an old load is never compared with a newer one.
+    """
+    made = load_log(project, info.source)
+    since = made.index(info.content_hash) if info.content_hash in made else 0
+    for digest in made[since:]:
         path = project.warehouse / info.source / f"{digest}.duckdb"
         if digest != info.content_hash and path.is_file():
             return read_info(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,12 @@ class GateResult:
             where=f"load {self.data_hash}",
             fix=first,
         )
+
+    def without_counts(self) -> GateResult:
+        """The same answers without numbers, keys and readings, for who may see a part of the company only."""
+        hidden = {"checked": None, "failed": None, "share": None, "observed": "", "reason": ""}
+        bare = [{**row, **hidden, "first_keys": []} for row in self.results.to_dict("records")]
+        return replace(self, results=frame_of(bare))
 
     def to_json(self) -> str:
         """The result as JSON, the same text for the same result: schema, inputs, counts, and `rules`, a list."""

@@ -260,6 +260,21 @@ def test_the_zip_is_the_run(tmp_path: Path) -> None:
     assert f"unpack {root}.zip and open index.html" in _text(_mail(folder))
 
 
+def test_the_pdf_instead_of_the_pages(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, pdf={"file": "index.html", "pages": 1, "reason": None})
+    attached = next(_mail(folder, page="pdf").iter_attachments())
+    assert attached.get_filename() == "quarterly-sample-2026-09-30-2026-Q3-10e070f6.pdf"
+    assert attached.get_content_type() == "application/pdf"
+    assert attached.get_content() == (folder / "index.html").read_bytes()
+    assert "attached: quarterly-sample" in _text(_mail(folder, page="pdf"))
+
+
+def test_a_run_without_pdf_says_why_it_cannot_be_attached(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, pdf={"file": None, "pages": None, "reason": "a library of the system is missing"})
+    with pytest.raises(ConfigurationError, match="library of the system is missing"):
+        _mail(folder, page="pdf")
+
+
 def test_a_link_instead_of_the_page(tmp_path: Path) -> None:
     message = _mail(make_run(tmp_path), page="link", link_base="https://reports.example.com/r/")
     link = "https://reports.example.com/r/sample/quarterly/2026-09-30/2026-Q3/10e070f6/index.html"

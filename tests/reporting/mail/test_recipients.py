@@ -10,7 +10,8 @@ from reporting.mail.runs import make_home
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.reporting.mail.addresses import Person, parse_person
-from revops_analysis.reporting.mail.recipients import choose, load_entries, refuse_cuts
+from revops_analysis.reporting.mail.recipients import choose, load_entries
+from revops_analysis.tables.cut import Cut
 
 FILE = """
 recipients:
@@ -53,9 +54,21 @@ def test_lists_and_addresses_each_once(home: Project) -> None:
 
 def test_a_cut_binds_however_somebody_is_named(home: Project) -> None:
     for chosen in (choose(home, ("Boss <EMEA@example.com>",), ()), choose(home, (), ("regions",))):
-        with pytest.raises(ConfigurationError, match=r"cannot be cut yet; nothing was sent[\s\S]*region = EMEA alone"):
-            refuse_cuts(chosen, "sample/quarterly")
-    refuse_cuts(choose(home, (), ("sales",)), "sample/quarterly")
+        assert [one.cut for one in chosen] == [Cut((("region", "EMEA"),))]
+    assert {one.cut for one in choose(home, (), ("sales",))} == {None}
+
+
+@pytest.mark.parametrize("text", ["region = EMEA", "{region: EMEA}", "' region = ''EMEA'' '"])
+def test_a_cut_reads_as_a_filter_or_a_mapping(tmp_path: Path, text: str) -> None:
+    home = make_home(tmp_path, f"recipients:\n  - address: a@example.com\n    cut: {text}\n")
+    assert [entry.cut for entry in load_entries(home)] == [Cut.of({"region": "EMEA"})]
+
+
+@pytest.mark.parametrize("text", ["''", "{}", "null", "EMEA", "region != EMEA", "region = null", "owner_id = u1"])
+def test_a_cut_that_cuts_nothing_is_refused_and_not_taken_for_everything(tmp_path: Path, text: str) -> None:
+    home = make_home(tmp_path, f"recipients:\n  - address: a@example.com\n    cut: {text}\n")
+    with pytest.raises(ConfigurationError, match="line 3"):
+        load_entries(home)
 
 
 def test_nobody_is_an_error_that_names_the_lists(home: Project, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class Content:
     """A mail's words. `banner` is empty when data passed.
 
     `more` and `more_notes` count findings and notes that are in the report but not here. `facts` say what the figures
-    rest on, as (name, value) pairs; `notes` what they lack.
+    rest on, as (name, value) pairs; `notes` what they lack. `left_out` are chapters that the reader's cut has not.
     """
 
     title: str
@@ -67,6 +67,7 @@ class Content:
     more: int
     notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...] = ()
     more_notes: int = 0
 
     def shortened(self) -> Content | None:
@@ -98,6 +99,7 @@ def content_of(run: MailedRun) -> Content:
         more=max(0, len(findings) - TOP_FINDINGS),
         notes=tuple(_clipped(note) for note in run.key_figures["warnings"]),
         facts=_facts(run, checks_text(gate)),
+        left_out=tuple(_clipped(_left_out(run, one)) for one in run.summary.get("left_out", ())),
     )
 
 
@@ -144,6 +146,10 @@ def _range(low: Any, high: Any, unit: str, currency: str) -> str:
     return f"{with_unit(low, unit, currency)} to {with_unit(high, unit, currency)}"
 
 
+def _left_out(run: MailedRun, chapter: Mapping[str, str]) -> str:
+    return f"Left out of {run.manifest['cut']}: {chapter['title']}, because {chapter['reason']}."
+
+
 def _problem(finding: Finding) -> Problem:
     currency, evidence = finding.currency or "", finding.evidence
     shown = [] if evidence.effect is None else [with_unit(evidence.effect, evidence.unit, currency)]
@@ -169,6 +175,7 @@ def _facts(run: MailedRun, checks: str) -> tuple[tuple[str, str], ...]:
         ("As of", manifest["as_of"]),
         ("Period", manifest["period"]),
         ("Source", manifest["source"]),
+        *([("Only", manifest["cut"])] if run.cut else []),
         ("Checks", f"{checks} of {manifest['gate']['rules']} rules"),
         ("Data", manifest["data"]["hash"][:16]),
         ("Definitions", f"{definitions['version']} ({definitions['hash'][:12]})"),

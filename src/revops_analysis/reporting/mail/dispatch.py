@@ -6,7 +6,9 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Protocol
 
 from revops_analysis.reporting.inputs import hash_bytes
 from revops_analysis.reporting.mail.connection import Connection, Parcel
@@ -18,9 +20,9 @@ from revops_analysis.reporting.mail.mail_errors import (
     ServerError,
     UncertainError,
 )
-from revops_analysis.reporting.mail.message import Mailing, as_bytes
+from revops_analysis.reporting.mail.message import as_bytes
 from revops_analysis.reporting.mail.recipients import Recipient
-from revops_analysis.reporting.mail.settings import Server
+from revops_analysis.reporting.mail.settings import Letter, Server
 from revops_analysis.reporting.publish import only_one
 
 _GROWTH = 4
@@ -28,14 +30,36 @@ _LONGEST_WAIT_SECONDS = 600.0
 Say = Callable[[str], None]
 
 
+class Post(Protocol):
+    """Something to send: a report, or word that one failed. `key` tells it from every other."""
+
+    @property
+    def key(self) -> str:
+        """What it is in the ledger."""
+
+    @property
+    def letter(self) -> Letter:
+        """Who it is from."""
+
+    def message_id(self, recipient: Recipient) -> str:
+        """The same for the same thing and recipient."""
+
+    def to(self, recipient: Recipient, moment: dt.datetime) -> EmailMessage:
+        """The message for one recipient."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one recipient's mail: its state in the ledger, whether it was so before, and what went wrong."""
+    """What became of one recipient's mail: its state in the ledger, whether it was so before, and what went wrong.
+
+    `can_pass`: it was not delivered, and another try later may succeed.
+    """
 
     address: str
     state: State
     before: bool
     note: str
+    can_pass: bool = False
 
     @property
     def is_delivered(self) -> bool:
@@ -45,9 +69,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A mailing with what it takes to send it; `ledger` is the SQLite file of the ledger."""
+    """What is sent, with what it takes to send it; `ledger` is the SQLite file of the ledger."""
 
-    mailing: Mailing
+    mailing: Post
     server: Server
     ledger: Path
     say: Say
@@ -58,7 +82,7 @@ class Dispatch:
         `resend` sends again to all of `recipients`, also where it was sent or where nobody knows. A second process that
         sends the same run waits for the first.
         """
-        run = self.mailing.run.key
+        run = self.mailing.key
         with only_one(self.ledger.parent, f"mail-{hash_bytes(run.encode())[:16]}"), Ledger(self.ledger) as ledger:
             ledger.find_interrupted(run)
             ledger.enter(run, [(one.person.key, self.mailing.message_id(one)) for one in recipients])
@@ -66,18 +90,27 @@ class Dispatch:
                 ledger.mark(run, [one.person.key for one in recipients], "queued")
             rows = ledger.rows(run)
             waiting = [one for one in recipients if rows[one.person.key].state == "queued"]
-            _Rounds(self, ledger, list(waiting)).send_all()
-            return _outcomes(recipients, ledger.rows(run), {one.person.key for one in waiting})
+            rounds = _Rounds(self, ledger, list(waiting))
+            rounds.send_all()
+            tried = {one.person.key: one.person.key in rounds.passing for one in waiting}
+            return _outcomes(recipients, ledger.rows(run), tried)
 
 
-def _outcomes(recipients: Sequence[Recipient], rows: Mapping[str, Row], tried: set[str]) -> list[Outcome]:
-    found = [(one.person, rows[one.person.key]) for one in recipients]
-    return [Outcome(person.address, row.state, person.key not in tried, row.note) for person, row in found]
+def _outcomes(recipients: Sequence[Recipient], rows: Mapping[str, Row], tried: Mapping[str, bool]) -> list[Outcome]:
+    """`tried`: by recipient that was not sent to before, whether the last fault can pass."""
+    found = [(one.person, rows[one.person.key], one.person.key) for one in recipients]
+    return [
+        Outcome(person.address, row.state, key not in tried, row.note, tried.get(key, False) and row.state == "queued")
+        for person, row, key in found
+    ]
 
 
 @dataclass
 class _Rounds:
-    """Rounds over whoever waits: how often each was tried, how many were sent, and rounds in a row that sent none."""
+    """Rounds over whoever waits: how often each was tried, how many were sent, and rounds in a row that sent none.
+
+    `passing` are those whose last fault can pass.
+    """
 
     dispatch: Dispatch
     ledger: Ledger
@@ -85,6 +118,7 @@ class _Rounds:
     tries: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     fruitless: int = 0
+    passing: set[str] = field(default_factory=set)
 
     def send_all(self) -> None:
         """Round after round, with a growing wait between them, until nobody waits or the tries are used up."""
@@ -108,9 +142,11 @@ class _Rounds:
                 self._each(connection)
         except ServerError as problem:
             self._mark(self.waiting, "queued", str(problem))
+            self.passing -= {one.person.key for one in self.waiting}
             again = False
         except PassingError as problem:
             self._mark(self.waiting, "queued", str(problem))
+            self.passing |= {one.person.key for one in self.waiting}
         self.fruitless = 0 if self.sent > sent else self.fruitless + 1
         return again and self.fruitless < dispatch.server.attempts
 
@@ -124,6 +160,7 @@ class _Rounds:
                 self._deliver(connection, one)
             except PassingError as problem:
                 self._mark([one], "queued", str(problem))
+                self.passing.add(key)
                 if self.tries[key] < self.dispatch.server.attempts:
                     self.waiting.append(one)
                 if isinstance(problem, ConnectionLostError):
@@ -133,6 +170,7 @@ class _Rounds:
                 raise ConnectionLostError(str(problem)) from None
             except RefusedError as problem:
                 self._mark([one], "queued", str(problem))
+                self.passing.discard(key)
 
     def _deliver(self, connection: Connection, one: Recipient) -> None:
         mailing = self.dispatch.mailing
@@ -143,4 +181,4 @@ class _Rounds:
         self.sent += 1
 
     def _mark(self, recipients: Sequence[Recipient], state: State, note: str = "") -> None:
-        self.ledger.mark(self.dispatch.mailing.run.key, [one.person.key for one in recipients], state, note)
+        self.ledger.mark(self.dispatch.mailing.key, [one.person.key for one in recipients], state, note)

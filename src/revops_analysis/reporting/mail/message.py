@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.reporting.mail.attachment import zip_name, zipped
+from revops_analysis.reporting.mail.attachment import file_name, pdf_of, zipped
 from revops_analysis.reporting.mail.body import Bodies, Where, make_bodies
 from revops_analysis.reporting.mail.content import Content, content_of, one_line
+from revops_analysis.reporting.preparation import report_folder
 
 if TYPE_CHECKING:
     from revops_analysis.reporting.mail.recipients import Recipient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_CHARTS_BYTES = 3_000_000
 _MEGABYTE = 1_000_000
+_ATTACHED = {"zip": zipped, "pdf": pdf_of}
 _BASE64_GROWTH = 4 / 3 * 78 / 76
 
 
@@ -33,6 +35,11 @@ class Mailing:
 
     run: MailedRun
     letter: Letter
+
+    @property
+    def key(self) -> str:
+        """What this is in the ledger: the run."""
+        return self.run.key
 
     def to(self, recipient: Recipient, moment: dt.datetime) -> EmailMessage:
         """The message for one recipient; `moment` is its Date.
@@ -45,9 +52,9 @@ class Mailing:
         message.set_content(bodies.text, charset="utf-8", cte="quoted-printable")
         message.add_alternative(bodies.html, subtype="html", charset="utf-8", cte="quoted-printable")
         self._add_charts(message)
-        if self.letter.page == "zip":
+        if self.letter.page in _ATTACHED:
             self._attach(message)
-        _set_boundaries(message, self.message_id(recipient))
+        set_boundaries(message, self.message_id(recipient))
         return message
 
     def message_id(self, recipient: Recipient) -> str:
@@ -63,10 +70,11 @@ class Mailing:
         message["Subject"] = self._content.subject
         message["Date"] = moment
         message["Message-ID"] = self.message_id(recipient)
-        thread = f"<{_digest('thread', manifest['source'], manifest['report'])}@{letter.sender.domain}>"
+        report = report_folder(manifest["report"], self.run.cut)
+        thread = f"<{_digest('thread', manifest['source'], report)}@{letter.sender.domain}>"
         message["In-Reply-To"] = thread
         message["References"] = thread
-        message["List-ID"] = f"<{_label(manifest['report'])}.{_label(manifest['source'])}.{letter.sender.domain}>"
+        message["List-ID"] = f"<{_label(report)}.{_label(manifest['source'])}.{letter.sender.domain}>"
         message["List-Unsubscribe"] = f"<mailto:{quote(self._answers_to, safe='@')}?subject=unsubscribe>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notes, please
         message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
@@ -91,8 +99,8 @@ class Mailing:
         return {path: f"{_digest(self.run.key, path)}@{self.letter.sender.domain}" for path in self._charts}
 
     @cached_property
-    def _zip(self) -> bytes:
-        content = zipped(self.run)
+    def _attachment(self) -> bytes:
+        content = _ATTACHED[self.letter.page](self.run)
         size, largest = len(content) * _BASE64_GROWTH / _MEGABYTE, self.letter.largest_attachment_mb
         if size > largest:
             raise ConfigurationError(
@@ -121,7 +129,10 @@ class Mailing:
     @property
     def _where(self) -> Where:
         if self.letter.page == "zip":
-            return Where(f"The whole report is attached: unpack {zip_name(self.run)} and open index.html in it.")
+            name = file_name(self.run, "zip")
+            return Where(f"The whole report is attached: unpack {name} and open index.html in it.")
+        if self.letter.page == "pdf":
+            return Where(f"The whole report is attached: {file_name(self.run, 'pdf')}.")
         if self.letter.page == "link":
             return Where("The whole report:", f"{self.letter.link_base.rstrip('/')}/{quote(self.run.place)}/index.html")
         return Where(f"The whole report is the run {self.run.place}.")
@@ -134,7 +145,8 @@ class Mailing:
             html.add_related(png, "image", "png", cid=f"<{self._ids[path]}>", filename=name, disposition="inline")
 
     def _attach(self, message: EmailMessage) -> None:
-        message.add_attachment(self._zip, "application", "zip", filename=zip_name(self.run))
+        kind = self.letter.page
+        message.add_attachment(self._attachment, "application", kind, filename=file_name(self.run, kind))
 
 
 def as_bytes(message: EmailMessage) -> bytes:
@@ -145,7 +157,7 @@ def as_bytes(message: EmailMessage) -> bytes:
 _TRAVEL = SMTP.clone(cte_type="7bit", max_line_length=76)
 
 
-def _set_boundaries(message: EmailMessage, seed: str) -> None:
+def set_boundaries(message: EmailMessage, seed: str) -> None:
     """Boundaries that follow from the message instead of chance: the same message is the same bytes."""
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"=_{_digest(seed, str(number))}")

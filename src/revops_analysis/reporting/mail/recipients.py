@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from revops_analysis.errors import ConfigurationError
 from revops_analysis.project import Project
 from revops_analysis.reporting.mail.addresses import Person, parse_person
 from revops_analysis.sources.near import near
+from revops_analysis.tables.cut import Cut
+from revops_analysis.workspace import parse_cut
 from revops_analysis.yaml_document import Document, read_yaml
 
 FILE = "recipients.yml"
@@ -23,12 +25,12 @@ class _Strict(BaseModel):
 
 
 class Entry(_Strict):
-    """One person of the file. `cut` limits what this person may see, as `region: EMEA`."""
+    """One person of the file. `cut` limits what this person may see: `region = EMEA`, or a mapping `{region: EMEA}`."""
 
     name: str = Field("", description="Name as the mail's header shows it")
     address: str = Field(description="Mail address")
     lists: tuple[str, ...] = Field((), description="Lists that this person is on")
-    cut: dict[str, str] = Field(default_factory=dict, description="The only part of the report this person may see")
+    cut: Cut | None = Field(None, description="The only part of the company this person may see, as region = EMEA")
 
     @model_validator(mode="after")
     def _is_a_person(self) -> Entry:
@@ -39,6 +41,17 @@ class Entry(_Strict):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("cut", mode="before")
+    @classmethod
+    def _written_out(cls, value: Any) -> Any:
+        """An empty cut is no cut: somebody meant to bind this person."""
+        try:
+            if isinstance(value, dict):
+                return Cut.of({str(name): str(text) for name, text in value.items()})
+            return parse_cut(str(value))
+        except ConfigurationError as problem:
+            raise ValueError(f"{problem.what} Expected {problem.expected}") from problem
 
     @property
     def person(self) -> Person:
@@ -56,7 +69,7 @@ class Recipient:
 
     person: Person
     reason: str
-    cut: tuple[tuple[str, str], ...] = ()
+    cut: Cut | None = None
 
 
 def choose(project: Project, to: Sequence[str], lists: Sequence[str]) -> list[Recipient]:
@@ -83,23 +96,6 @@ def choose(project: Project, to: Sequence[str], lists: Sequence[str]) -> list[Re
             where=str(project.params / FILE),
         )
     return [chosen[key] for key in sorted(chosen)]
-
-
-def refuse_cuts(recipients: Iterable[Recipient], place: str) -> None:
-    """Raise ConfigurationError if somebody may see a part only: a rendered run holds all of it.
-
-    Pages, tables, notebooks and the gate's page all hold the whole company, and nothing in a run proves that a
-    parameter cut each of them; so nothing is sent to anybody rather than too much to one.
-    """
-    bound = [recipient for recipient in recipients if recipient.cut]
-    if bound:
-        cut = " and ".join(f"{name} = {value}" for name, value in bound[0].cut)
-        raise ConfigurationError(
-            "A recipient may see a part of the report only, and reports cannot be cut yet; nothing was sent.",
-            expected=f"a run that holds {cut} alone",
-            found=f"{bound[0].person.address} was chosen, and {place} holds all",
-            fix="choose a list or addresses without a cut",
-        )
 
 
 def load_entries(project: Project) -> tuple[Entry, ...]:
@@ -154,7 +150,7 @@ def _lists(entries: Sequence[Entry]) -> list[str]:
 
 
 def _listed(entry: Entry, reason: str) -> Recipient:
-    return Recipient(entry.person, reason, tuple(entry.cut.items()))
+    return Recipient(entry.person, reason, entry.cut)
 
 
 def _person(text: str) -> Person:

@@ -10,9 +10,12 @@ from typing import Any
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.reporting.inputs import hash_bytes
+from revops_analysis.reporting.manifest import read_manifest
+from revops_analysis.reporting.preparation import report_folder
 from revops_analysis.reporting.summary import SCHEMA, SUMMARY
+from revops_analysis.tables.cut import Cut
+from revops_analysis.workspace import parse_cut
 
-MANIFEST = "manifest.json"
 KEY_FIGURES = "key_figures.json"
 
 
@@ -28,8 +31,15 @@ class MailedRun:
     @property
     def place(self) -> str:
         """Where the run stands below the reports folder: source, report, day, period, inputs."""
-        parts = (self.manifest["source"], self.manifest["report"], self.manifest["as_of"], self.manifest["period"])
+        report = report_folder(self.manifest["report"], self.cut)
+        parts = (self.manifest["source"], report, self.manifest["as_of"], self.manifest["period"])
         return "/".join([*parts, self.manifest["input_hash"][:8]])
+
+    @property
+    def cut(self) -> Cut | None:
+        """The part of the company that the run holds alone; None: all of it."""
+        label = self.manifest.get("cut", "")
+        return parse_cut(label) if label else None
 
     @property
     def key(self) -> str:
@@ -50,16 +60,7 @@ def read_run(folder: Path) -> MailedRun:
     Raises ConfigurationError for a folder that is no run, whose chapters did not all finish, that has no summary (an
     older version rendered it), or whose files are not those of its manifest.
     """
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise ConfigurationError(
-            "This is no rendered run.",
-            expected=f"a folder with {MANIFEST}",
-            where=str(folder),
-            fix="give the folder that `revops report` printed, or --latest REPORT",
-        ) from problem
+    manifest = read_manifest(folder)
     failed = [chapter["title"] for chapter in manifest["chapters"] if chapter["error"]]
     if failed:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Sending a run, from folder to answer: what the command and, later, the schedule call."""
+"""Sending a run, from folder to answer: what the command and the schedule call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from revops_analysis.errors import DeliveryError
+from revops_analysis.errors import ConfigurationError, DeliveryError
 from revops_analysis.project import Project
-from revops_analysis.reporting.mail.dispatch import Dispatch, Outcome, Say
+from revops_analysis.reporting.mail.cuts import Share, shares_of
+from revops_analysis.reporting.mail.dispatch import Dispatch, Outcome
 from revops_analysis.reporting.mail.message import Mailing, as_bytes
-from revops_analysis.reporting.mail.recipients import Recipient, choose, refuse_cuts
+from revops_analysis.reporting.mail.recipients import choose
 from revops_analysis.reporting.mail.run_folder import read_run
-from revops_analysis.reporting.mail.settings import Letter, letter_settings, server_settings
+from revops_analysis.reporting.mail.settings import Letter, Server, letter_settings, server_settings
+from revops_analysis.reporting.preparation import Watcher
 
 EXAMPLE_SENDER = "Revenue Operations <reports@example.com>"
 """Who a dry run is from when the environment names no sender."""
@@ -31,29 +33,51 @@ class MailRequest:
     lists: tuple[str, ...] = ()
 
 
-def send_run(request: MailRequest, project: Project, say: Say, *, resend: bool = False) -> list[Outcome]:
-    """Send a run to everybody chosen who has not got it, and return what became of each.
+def send_run(request: MailRequest, project: Project, watcher: Watcher, *, resend: bool = False) -> list[Outcome]:
+    """Send a run to everybody chosen who has not got it, and return what became of each, by address.
 
-    Raises ConfigurationError, before anything is sent, for a run that may not be sent, wrong settings or recipients.
+    Who may see a part only gets a run of that part, rendered if need be; where that fails, its readers get nothing and
+    their outcome says why. Raises ConfigurationError, before anything is sent, for a run that may not be sent, wrong
+    settings or recipients.
     """
-    server = server_settings()
-    mailing, recipients = _prepared(request, project, letter_settings())
-    return Dispatch(mailing, server, project.state_file, say).send(recipients, resend=resend)
+    server, letter = server_settings(), letter_settings()
+    outcomes: list[Outcome] = []
+    for share in _shares(request, project, letter, watcher):
+        outcomes += _sent(share, (server, letter), project, watcher, resend=resend)
+    return sorted(outcomes, key=lambda one: one.address.casefold())
 
 
-def write_messages(request: MailRequest, project: Project, folder: Path) -> list[Path]:
+def _sent(
+    share: Share, settings: tuple[Server, Letter], project: Project, watcher: Watcher, *, resend: bool
+) -> list[Outcome]:
+    server, letter = settings
+    if share.run is None:
+        note = " ".join(str(share.problem).split())
+        return [Outcome(one.person.address, "queued", before=False, note=note) for one in share.recipients]
+    return Dispatch(Mailing(share.run, letter), server, project.state_file, watcher.say).send(
+        share.recipients, resend=resend
+    )
+
+
+def write_messages(request: MailRequest, project: Project, folder: Path, watcher: Watcher) -> list[Path]:
     """Write what would be sent as `.eml` files into `folder`, one a recipient; the ledger is not asked nor told.
 
-    Without a sender in the environment they are from `EXAMPLE_SENDER`. Raises ConfigurationError as `send_run` does.
+    Without a sender in the environment they are from `EXAMPLE_SENDER`. Raises ConfigurationError as `send_run` does,
+    and whatever keeps somebody's part from being made.
     """
-    mailing, recipients = _prepared(request, project, letter_settings(EXAMPLE_SENDER))
+    letter = letter_settings(EXAMPLE_SENDER)
+    shares = _shares(request, project, letter, watcher)
     moment = dt.datetime.now(dt.UTC).replace(microsecond=0)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for one in recipients:
-        path = folder / f"{_UNSAFE.sub('-', f'{mailing.run.place} {one.person.address}')}.eml"
-        path.write_bytes(as_bytes(mailing.to(one, moment)))
-        written.append(path)
+    for share in shares:
+        if share.run is None:
+            raise share.problem or ConfigurationError("The run cannot be sent.")
+        mailing = Mailing(share.run, letter)
+        for one in share.recipients:
+            path = folder / f"{_UNSAFE.sub('-', f'{mailing.run.place} {one.person.address}')}.eml"
+            path.write_bytes(as_bytes(mailing.to(one, moment)))
+            written.append(path)
     return written
 
 
@@ -73,12 +97,10 @@ def require_delivered(outcomes: Sequence[Outcome]) -> None:
     )
 
 
-def _prepared(request: MailRequest, project: Project, letter: Letter) -> tuple[Mailing, list[Recipient]]:
+def _shares(request: MailRequest, project: Project, letter: Letter, watcher: Watcher) -> list[Share]:
     run = read_run(request.folder)
     to, lists = request.to, request.lists
     if not to and not lists:
         to = tuple(name for name in letter.recipients if "@" in name)
         lists = tuple(name for name in letter.recipients if "@" not in name)
-    recipients = choose(project, to, lists)
-    refuse_cuts(recipients, run.place)
-    return Mailing(run, letter), recipients
+    return shares_of(run, choose(project, to, lists), project, watcher)

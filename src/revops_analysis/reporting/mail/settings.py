@@ -87,7 +87,9 @@ class Letter(_Settings):
     recipients: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or lists, separated by commas, that get a report when a command names none"
     )
-    page: Literal["zip", "link", "none"] = Field("zip", description="The whole report: attached, linked or neither")
+    page: Literal["zip", "pdf", "link", "none"] = Field(
+        "zip", description="The whole report: attached as pages in a zip or as PDF, linked, or neither"
+    )
     link_base: str = Field("", description="Web address of the reports folder, for links")
     largest_attachment_mb: float = Field(15, gt=0, description="Many servers refuse more than 20 to 25 MB in all")
 
