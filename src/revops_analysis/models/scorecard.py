@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from revops_analysis.errors import RevopsError
+from revops_analysis.metrics.coverage import period_ahead
 from revops_analysis.metrics.registry import compute_metric, get_metric
 from revops_analysis.models.known_forecast import known_forecast
 from revops_analysis.models.lifetime.curves import CurveOptions, lifetime_curves
@@ -150,14 +151,15 @@ def scorecard(workspace: Workspace, period: str | Period | None = None) -> Score
 
 def _scorecard(workspace: Workspace, period: Period) -> Scorecard:
     calendar = workspace.definitions.fiscal_calendar
-    outlook = period if workspace.as_of < period.end else following(period, calendar)
+    ahead = period if workspace.as_of < period.end else following(period, calendar)
+    looks_at = {"forecast": ahead, "coverage": period_ahead(workspace, period)}
     rows, trends = [], []
     for measure in MEASURES:
-        ahead = measure.name in ("coverage", "forecast")
-        trend = _trend(workspace, measure, outlook if ahead else period)
-        shown = [each.label for each in _last(outlook if ahead else period, workspace)]
+        asked = looks_at.get(measure.name, period)
+        trend = _trend(workspace, measure, asked)
+        shown = [each.label for each in _last(asked, workspace)]
         trends.append(trend[trend["period"].isin(shown)].assign(measure=measure.name))
-        rows.append(_line(workspace, measure, trend, outlook if ahead else period))
+        rows.append(_line(workspace, measure, trend, asked))
     lines = pd.DataFrame(rows).astype(dict.fromkeys((*_ESTIMATES, "target", "year_ago"), "float64"))
     lines = lines.astype({"n": "Int64"}).assign(change=lines["value"] - lines["year_ago"])
     columns = ["measure", "part", "period", *_ESTIMATES, "reason"]
