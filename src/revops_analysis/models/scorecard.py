@@ -21,7 +21,15 @@ from revops_analysis.models.lifetime.curves import CurveOptions, lifetime_curves
 from revops_analysis.models.lifetime.lifetimes import account_lifetimes
 from revops_analysis.models.lifetime.value import METHODS, ValueOptions, lifetime_value
 from revops_analysis.models.selection import CHOSEN
-from revops_analysis.periods import Period, following, parse_period, period_containing, previous, same_period_last_year
+from revops_analysis.periods import (
+    FiscalCalendar,
+    Period,
+    following,
+    parse_period,
+    period_containing,
+    previous,
+    same_period_last_year,
+)
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -88,6 +96,7 @@ class Scorecard:
 
     period: Period
     currency: str
+    calendar: FiscalCalendar
     lines: pd.DataFrame
     trend: pd.DataFrame
 
@@ -95,11 +104,11 @@ class Scorecard:
         """The trend of one measure."""
         return self.trend[self.trend["measure"] == measure].reset_index(drop=True)
 
-    @property
-    def parts(self) -> pd.DataFrame:
-        """The latest sourced split: part, value, in falling order, nobody's last."""
+    def parts(self, period: str = "") -> pd.DataFrame:
+        """The sourced split of a period of the trend, by default of the card's: part, value, in falling order, nobody's
+        last."""
         split = self.of("sourced_share")
-        latest = split[split["period"] == self.period.label][["part", "value"]]
+        latest = split[split["period"] == (period or self.period.label)][["part", "value"]]
         order = latest.assign(nobody=latest["part"].isna()).sort_values(["nobody", "value"], ascending=[True, False])
         return order.drop(columns="nobody").reset_index(drop=True)
 
@@ -163,7 +172,8 @@ def _scorecard(workspace: Workspace, period: Period) -> Scorecard:
     lines = pd.DataFrame(rows).astype(dict.fromkeys((*_ESTIMATES, "target", "year_ago"), "float64"))
     lines = lines.astype({"n": "Int64"}).assign(change=lines["value"] - lines["year_ago"])
     columns = ["measure", "part", "period", *_ESTIMATES, "reason"]
-    return Scorecard(period, workspace.definitions.reporting_currency, lines, pd.concat(trends)[columns])
+    trend = pd.concat(trends, ignore_index=True)[columns]
+    return Scorecard(period, workspace.definitions.reporting_currency, calendar, lines, trend)
 
 
 def _line(workspace: Workspace, measure: Measure, trend: pd.DataFrame, period: Period) -> dict[str, Any]:
