@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from builders import make_definitions, make_snapshot
+from revops_analysis.metrics.coverage import period_ahead
 from revops_analysis.metrics.registry import compute_metric
+from revops_analysis.periods import parse_period
 from revops_analysis.tables.snapshot import Snapshot
 
 AS_OF = "2026-09-30"
@@ -153,3 +155,18 @@ def test_too_short_a_past_gives_no_requirement() -> None:
     found, _, reason = value(snapshot_with(history_periods=12, minimum_periods=12), "required_coverage")
     assert math.isnan(found)
     assert reason == "9 past periods are on record, and at least 12 are needed"
+
+
+def test_a_week_or_month_without_target_looks_at_its_quarter_and_one_with_a_target_at_itself() -> None:
+    plan = {"measure": "bookings", "scope_kind": "company", "target": 100}
+    quarters = [("2026-07-01", "2026-09-30"), ("2026-10-01", "2026-12-31")]
+    tables = {"opportunities": [], "targets": [{**plan, "period_start": a, "period_end": b} for a, b in quarters]}
+    calendar = make_definitions().fiscal_calendar
+    asked = [parse_period(label, calendar) for label in ("2026-W33", "2026-08", "2026-Q3", "2026-09")]
+    within = make_snapshot(tables, as_of="2026-08-12")
+    assert [period_ahead(within, period).label for period in asked[:3]] == ["2026-Q3"] * 3
+    over = make_snapshot(tables, as_of="2026-09-30")
+    assert [period_ahead(over, period).label for period in asked[2:]] == ["2026-Q4", "2026-Q4"]
+    monthly = {**plan, "period_start": "2026-08-01", "period_end": "2026-08-31"}
+    planned = make_snapshot({**tables, "targets": [*tables["targets"], monthly]}, as_of="2026-08-12")
+    assert period_ahead(planned, asked[1]).label == "2026-08"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,9 @@ from revops_analysis.models.scorecard import MEASURES, PERIODS, Scorecard, score
 from revops_analysis.periods import parse_period
 from revops_analysis.plots.scorecard import plot_trends
 from revops_analysis.project import find_project
+from revops_analysis.reporting.fragments import TEMPLATES
 from revops_analysis.reporting.key_figures import collect_rows
+from revops_analysis.reporting.printing.printer import write_pdf
 from revops_analysis.reporting.scorecard_table import render_scorecard
 from revops_analysis.workspace import Origin, Workspace
 
@@ -128,3 +131,11 @@ def test_the_split_is_that_of_the_registry_and_adds_up() -> None:
     assert now["value"].sum() == pytest.approx(1)
     line = module._line(workspace, measure, trend, period)
     assert line["value"] == pytest.approx(now.loc[now["part"].notna(), "value"].sum())
+
+
+def test_the_card_prints_on_one_page_even_if_every_line_has_much_to_do(card: Scorecard, tmp_path: Path) -> None:
+    page = render_scorecard(card, dict.fromkeys(card.lines["measure"], Action(None, "much to do " * 40)), {})
+    css = (TEMPLATES / "print.css").read_text()
+    html = f'<style>{css}</style><section class="pr-one-page"><h1>T</h1><p>Why?</p><p>How</p>{page}</section>'
+    assert "much to do much" in page
+    assert write_pdf(html, tmp_path, "one") == 1

@@ -7,6 +7,7 @@ from revops_analysis.findings.finding import Evidence, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import money
 from revops_analysis.metrics.coverage import TARGET_MET
+from revops_analysis.metrics.coverage import period_ahead as coverage_period
 from revops_analysis.periods import Period, following
 
 CHAPTER = "pipeline_health"
@@ -15,8 +16,8 @@ _FACTS = ("period", "end", "coverage", "required", "shortfall", "pipeline_needed
 
 @detector("coverage_below_required", CHAPTER, facts=_FACTS)
 def coverage_below_required(question: Question) -> Answer:
-    """Coverage below the required one, in the first period that is not over at the as-of date."""
-    period = period_ahead(question)
+    """Coverage below the required one, in the period that coverage looks at."""
+    period = coverage_period(question.snapshot, question.period)
     coverage, required, expected = (
         figure(question.metric(name, period)) for name in ("coverage", "required_coverage", "expected_bookings")
     )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from revops_analysis.metrics.deals import FAMILY, booked, grouped, headline
-from revops_analysis.metrics.registry import Metric, MetricRequest, nothing, register
+from revops_analysis.metrics.registry import Metric, MetricRequest, compute_metric, nothing, register
 from revops_analysis.metrics.yields import (
     PARTS,
     YIELD_DIMENSIONS,
@@ -30,7 +30,7 @@ from revops_analysis.metrics.yields import (
     past_pipeline,
     resampled,
 )
-from revops_analysis.periods import Period, weeks_of
+from revops_analysis.periods import Period, following, period_containing, weeks_of
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -42,6 +42,22 @@ PIPELINE = "pipeline_created"
 """Measures of `targets`, by the names of the metrics they are plans of."""
 
 _PLANNED = {name: rule for name, rule in YIELD_DIMENSIONS.items() if name != "stage"}
+
+
+_SHORTEST_QUARTER_DAYS = 80
+
+
+def period_ahead(snapshot: Snapshot, period: Period) -> Period:
+    """Return the period that coverage looks at: the one given, or the one after it once it is over.
+
+    Of a week or a month for which no target is set: the quarter in which it lies, or the next once that is over.
+    """
+    calendar, today = snapshot.definitions.fiscal_calendar, snapshot.as_of
+    ahead = period if today < period.end else following(period, calendar)
+    if ahead.days >= _SHORTEST_QUARTER_DAYS or compute_metric(snapshot, "target", ahead).frame["value"].notna().all():
+        return ahead
+    quarter = period_containing(period.end, calendar)
+    return quarter if today < quarter.end else following(quarter, calendar)
 
 
 @dataclass(frozen=True)

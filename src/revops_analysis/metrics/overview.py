@@ -9,10 +9,11 @@ import ibis
 import pandas as pd
 
 from revops_analysis.metrics.conversion import StageConversion, stage_conversion
+from revops_analysis.metrics.coverage import period_ahead
 from revops_analysis.metrics.movement import MovementSpan, PipelineMovement, pipeline_movement
 from revops_analysis.metrics.registry import MetricResult, compute_metric
 from revops_analysis.metrics.stalled import with_stall
-from revops_analysis.periods import Period, following, parse_period, previous
+from revops_analysis.periods import Period, parse_period, period_containing, previous
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -108,11 +109,11 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
     """
     calendar = snapshot.definitions.fiscal_calendar
     span = parse_period(period, calendar) if isinstance(period, str) else period
-    outlook = span if snapshot.as_of < span.end else following(span, calendar)
-    year = span
+    outlook = period_ahead(snapshot, span)
+    year = quarter = _at_least_a_quarter(span, snapshot)
     for _ in range(_PAST_QUARTERS):
         year = previous(year, calendar)
-    watched = Period(f"{year.start.isoformat()}..{span.end.isoformat()}", year.start, span.end)
+    watched = Period(f"{year.start.isoformat()}..{quarter.end.isoformat()}", year.start, quarter.end)
     headline = tuple(compute_metric(snapshot, name, span) for name in _HEADLINE)
     ahead = tuple(compute_metric(snapshot, name, outlook) for name in ("coverage", "required_coverage"))
     return PipelineOverview(
@@ -128,6 +129,12 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
         conversion=_conversion(snapshot, watched),
         ageing=pipeline_ageing(snapshot),
     )
+
+
+def _at_least_a_quarter(period: Period, snapshot: Snapshot) -> Period:
+    """The period, or the quarter in which it ends where it is shorter than one."""
+    quarter = period_containing(period.end, snapshot.definitions.fiscal_calendar)
+    return quarter if period.days < quarter.days else period
 
 
 def _conversion(snapshot: Snapshot, period: Period) -> StageConversion:

@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from revops_analysis.errors import RevopsError
+from revops_analysis.metrics.coverage import period_ahead
 from revops_analysis.metrics.registry import compute_metric, get_metric
 from revops_analysis.models.known_forecast import known_forecast
 from revops_analysis.models.lifetime.curves import CurveOptions, lifetime_curves
 from revops_analysis.models.lifetime.lifetimes import account_lifetimes
 from revops_analysis.models.lifetime.value import METHODS, ValueOptions, lifetime_value
 from revops_analysis.models.selection import CHOSEN
-from revops_analysis.periods import Period, following, parse_period, period_containing, previous, same_period_last_year
+from revops_analysis.periods import (
+    FiscalCalendar,
+    Period,
+    following,
+    parse_period,
+    period_containing,
+    previous,
+    same_period_last_year,
+)
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -87,6 +96,7 @@ class Scorecard:
 
     period: Period
     currency: str
+    calendar: FiscalCalendar
     lines: pd.DataFrame
     trend: pd.DataFrame
 
@@ -94,11 +104,11 @@ class Scorecard:
         """The trend of one measure."""
         return self.trend[self.trend["measure"] == measure].reset_index(drop=True)
 
-    @property
-    def parts(self) -> pd.DataFrame:
-        """The latest sourced split: part, value, in falling order, nobody's last."""
+    def parts(self, period: str = "") -> pd.DataFrame:
+        """The sourced split of a period of the trend, by default of the card's: part, value, in falling order, nobody's
+        last."""
         split = self.of("sourced_share")
-        latest = split[split["period"] == self.period.label][["part", "value"]]
+        latest = split[split["period"] == (period or self.period.label)][["part", "value"]]
         order = latest.assign(nobody=latest["part"].isna()).sort_values(["nobody", "value"], ascending=[True, False])
         return order.drop(columns="nobody").reset_index(drop=True)
 
@@ -150,18 +160,20 @@ def scorecard(workspace: Workspace, period: str | Period | None = None) -> Score
 
 def _scorecard(workspace: Workspace, period: Period) -> Scorecard:
     calendar = workspace.definitions.fiscal_calendar
-    outlook = period if workspace.as_of < period.end else following(period, calendar)
+    ahead = period if workspace.as_of < period.end else following(period, calendar)
+    looks_at = {"forecast": ahead, "coverage": period_ahead(workspace, period)}
     rows, trends = [], []
     for measure in MEASURES:
-        ahead = measure.name in ("coverage", "forecast")
-        trend = _trend(workspace, measure, outlook if ahead else period)
-        shown = [each.label for each in _last(outlook if ahead else period, workspace)]
+        asked = looks_at.get(measure.name, period)
+        trend = _trend(workspace, measure, asked)
+        shown = [each.label for each in _last(asked, workspace)]
         trends.append(trend[trend["period"].isin(shown)].assign(measure=measure.name))
-        rows.append(_line(workspace, measure, trend, outlook if ahead else period))
+        rows.append(_line(workspace, measure, trend, asked))
     lines = pd.DataFrame(rows).astype(dict.fromkeys((*_ESTIMATES, "target", "year_ago"), "float64"))
     lines = lines.astype({"n": "Int64"}).assign(change=lines["value"] - lines["year_ago"])
     columns = ["measure", "part", "period", *_ESTIMATES, "reason"]
-    return Scorecard(period, workspace.definitions.reporting_currency, lines, pd.concat(trends)[columns])
+    trend = pd.concat(trends, ignore_index=True)[columns]
+    return Scorecard(period, workspace.definitions.reporting_currency, calendar, lines, trend)
 
 
 def _line(workspace: Workspace, measure: Measure, trend: pd.DataFrame, period: Period) -> dict[str, Any]:

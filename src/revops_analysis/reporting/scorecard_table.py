@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from revops_analysis.models.scorecard import NO_YEAR_AGO
+from revops_analysis.periods import same_period_last_year
 from revops_analysis.plots.scorecard import TEAM_COLOURS
 from revops_analysis.plots.style import Money, days, percent, short_number
 from revops_analysis.reporting.formats import MINUS, NOTHING, is_missing
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 NUMBERS = ("value", "low", "high", "target", "year_ago", "change")
 """Columns of the card's lines that are numbers in the unit of their line."""
 
-_LONGEST_FIX = 230
+_LONGEST_FIX = 190
+"""Characters of what to do for which there is room on one page in every row at once."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ def _row(line: Mapping[Any, Any], card: Scorecard, action: Action, pictures: Map
         "picture": base64.b64encode(svg.encode()).decode("ascii"),
         "alt": "" if is_split else _told_trend(trend, unit, currency),
         "span": f"{trend['period'].iloc[0]} to {trend['period'].iloc[-1]}",
-        "target": Figured(NOTHING) if line["target_reason"] and is_split else _target(line, currency),
-        "year_ago": Figured(NOTHING) if is_split else _year_ago(line, currency),
+        "target": _target(line, currency),
+        "year_ago": _split_a_year_ago(line, card) if is_split else _year_ago(line, currency),
         "action": action,
-        "fix": _shortened(action.finding.proposed_fix) if action.finding else action.words,
+        "fix": _shortened(action.finding.proposed_fix if action.finding else action.words),
     }
 
 
@@ -86,7 +89,7 @@ def _value(line: Mapping[str, Any], currency: str) -> Figured:
     return Figured(text, "; ".join(notes))
 
 
-def _parts(card: Scorecard) -> list[dict[str, str]]:
+def _parts(card: Scorecard, period: str = "") -> list[dict[str, str]]:
     """The sourced split in words: team, share, and the colour of its part of the columns."""
     return [
         {
@@ -94,9 +97,18 @@ def _parts(card: Scorecard) -> list[dict[str, str]]:
             "share": percent(row["value"]),
             "colour": TEAM_COLOURS.get(None if is_missing(row["part"]) else row["part"], ""),
         }
-        for row in card.parts.to_dict("records")
+        for row in card.parts(period).to_dict("records")
         if not is_missing(row["value"])
     ]
+
+
+def _split_a_year_ago(line: Mapping[Any, Any], card: Scorecard) -> Figured:
+    """The same split in the same period of the year before, where the trend reaches back so far."""
+    before = same_period_last_year(card.period, card.calendar).label
+    parts = _parts(card, before)
+    if not parts:
+        return Figured(NOTHING, line["year_ago_reason"] or NO_YEAR_AGO)
+    return Figured("", ", ".join(f"{part['team']} {part['share']}" for part in parts))
 
 
 def _target(line: Mapping[str, Any], currency: str) -> Figured:
@@ -144,15 +156,12 @@ def _shortened(fix: str) -> str:
     """The fix, or as many of its sentences as there is room for; its chapter has the whole."""
     if len(fix) <= _LONGEST_FIX:
         return fix
-    kept: Sequence[str] = fix.split(". ")
-    text = kept[0]
-    for sentence in kept[1:]:
+    first, *others = fix.split(". ")
+    if len(first) > _LONGEST_FIX:
+        return f"{first[:_LONGEST_FIX].rsplit(' ', 1)[0].rstrip(',;:')} …"
+    text = first
+    for sentence in others:
         if len(text) + len(sentence) + 2 > _LONGEST_FIX:
             break
         text = f"{text}. {sentence}"
-    return text if text == fix else f"{text.rstrip('.')}. …" if len(text) <= _LONGEST_FIX else _cut(text)
-
-
-def _cut(text: str) -> str:
-    """The first words of a sentence that is too long by itself."""
-    return text[:_LONGEST_FIX].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+    return f"{text}. …"

@@ -9,7 +9,7 @@ import html
 import re
 from dataclasses import dataclass
 
-ROWS_PRINTED = 20
+ROWS_PRINTED = 15
 """Rows of a table on paper; a reader who wants all of them has the page and its file."""
 
 _SMALL_FROM, _LANDSCAPE_FROM = 105, 150

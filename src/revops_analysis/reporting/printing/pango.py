@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 INSTALL = (
     "install Pango: `apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0` (Debian, Ubuntu), "
     "`dnf install pango` (Fedora), `brew install pango` (macOS)"
@@ -17,7 +20,8 @@ def why_no_pdf() -> str:
     Loads WeasyPrint, and with it Pango, which takes about half a second.
     """
     try:
-        import weasyprint  # noqa: F401 - loading it is the question
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints advice of its own among our results
+            import weasyprint  # noqa: F401 - loading it is the question
     except ImportError as problem:
         return f"WeasyPrint cannot be imported ({_first_line(problem)}): {_PACKAGES_OF_OURS}"
     except OSError as problem:
