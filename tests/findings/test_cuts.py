@@ -26,7 +26,7 @@ def cases(seed=0, fallen=None, n=12_000):
     chance = np.where(frame["product"] == "x", 0.5, 0.3)
     if fallen is not None:
         inside = np.logical_and.reduce([(frame[name] == value).to_numpy() for name, value in fallen])
-        chance = np.where(inside & (frame["slice"] < 2), chance - 0.15, chance)
+        chance = np.where(inside & (frame["slice"] < 2), chance - 0.25, chance)
     return Cases(frame, (rng.random(n) < chance).astype(float), np.ones(n), stratum_of(frame, ["product"]))
 
 

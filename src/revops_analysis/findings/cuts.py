@@ -159,7 +159,7 @@ def clearest(cases: Cases, held: pd.DataFrame, compare: Compare) -> pd.Series:
     """Which of the changes that hold say something of their own, as a mask over `held`.
 
     From the clearest on, each dimension of a cut having to make it twenty times as clear: a cut within one that was
-    kept is left out unless it fell further than the rest of that (p ≤ .05); any other is left out if, without the cases
+    kept is left out unless it fell further than the rest of that (p ≤ .025); any other is left out if, without the cases
     of those kept, it hardly departs (p > .01). At the end so is a cut that departs only because of a narrower one.
     """
     order = (held["p_value"].clip(lower=1e-300) * 20.0 ** held["dims"].map(len)).sort_values(kind="stable").index
@@ -199,11 +199,11 @@ def _alone(cases: Cases, members: npt.NDArray[np.bool_], span: int, compare: Com
 
 
 def _falls_further(cut: pd.Series, rest: pd.Series) -> bool:
-    """Whether one effect lies below another beyond chance (p ≤ .05); where the other is not known, yes."""
+    """Whether one effect lies below another beyond chance (p ≤ .025); where the other is not known, yes."""
     (one, error), (other, spread) = _estimate(cut), _estimate(rest)
     if np.isnan(other) or np.isnan(spread):
         return True
-    return bool(one - other <= -normal_quantile(0.9) * np.hypot(error, spread))
+    return bool(one - other <= -normal_quantile(0.95) * np.hypot(error, spread))
 
 
 def _estimate(row: pd.Series) -> tuple[float, float]:
