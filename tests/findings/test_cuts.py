@@ -65,7 +65,7 @@ def test_departures_compare_with_the_others_of_the_same_slices():
     "fallen", [(("segment", "A"),), (("segment", "B"), ("product", "x")), ()], ids=["segment", "pair", "everything"]
 )
 def test_one_cause_is_said_once_and_by_its_own_name(fallen):
-    made = cases(3, fallen)
+    made = cases(1, fallen)
     rows = changes(made, [(), ("segment",), ("product",), ("segment", "product")], compare_shares)
     rows = rows.assign(effect=rows["difference"], p_value=rows["p_lower"])
     held = rows[rows["p_value"] < 1e-3].sort_values("p_value")
