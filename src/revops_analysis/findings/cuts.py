@@ -160,7 +160,7 @@ def clearest(cases: Cases, held: pd.DataFrame, compare: Compare) -> pd.Series:
 
     From the clearest on, each dimension of a cut having to make it twenty times as clear: a cut within one that was
     kept is left out unless it fell further than the rest of that (p ≤ .025); any other is left out if, without the
-    cases of those kept, it hardly departs (p > .01). At the end so is a cut that departs only because of a narrower one.
+    cases of those kept, it hardly departs (p > .01). In the end so is one that departs only because of a narrower one.
     """
     order = (held["p_value"].clip(lower=1e-300) * 20.0 ** held["dims"].map(len)).sort_values(kind="stable").index
     rows = dict(zip(held.index, held.to_dict("records"), strict=True))
