@@ -7,13 +7,24 @@ weeks are looked at, each against the two years before. Weeks and not periods: w
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from revops_analysis.findings.building import Judgement, Subject, build, severity_of
 from revops_analysis.findings.comparison import Comparisons, Row
-from revops_analysis.findings.cuts import Cases, changes, clearest, dated_cuts, relevance_of, stratum_of, weights_for
+from revops_analysis.findings.cuts import (
+    EARLIER,
+    Cases,
+    changes,
+    clearest,
+    dated_cuts,
+    relevance_of,
+    stratum_of,
+    weights_for,
+)
 from revops_analysis.findings.finding import Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_id, cut_name, money, share, weeks_to
@@ -21,6 +32,7 @@ from revops_analysis.metrics.deals import closed, headline
 from revops_analysis.metrics.registry import MetricRequest, get_metric
 from revops_analysis.metrics.stage_moves import SLICE_DAYS
 from revops_analysis.periods import Period
+from revops_analysis.statistics.mix_rate import split_change
 from revops_analysis.statistics.stratified import compare_shares
 
 if TYPE_CHECKING:
@@ -61,7 +73,7 @@ def win_rate_drop(question: Question) -> Answer:
         money=-enough["difference"] * enough["amount"],
         weight=weights_for(enough, POINTS, relevance_of(enough["dims"])),
     )
-    return Comparisons(frame, "rate", _say, lambda held: clearest(cases, held, compare_shares))
+    return Comparisons(frame, "rate", partial(_say, cases), lambda held: clearest(cases, held, compare_shares))
 
 
 def closed_cases(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
@@ -83,7 +95,27 @@ def _closed(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
     return Cases(frame, won, np.ones(len(frame)), alike)
 
 
-def _say(question: Question, row: Row) -> Finding:
+def _explained(cases: Cases, row: Row) -> str:
+    """For the whole company, which segment the fall is due to, and what is only another mix of segments."""
+    if row["dims"] or "segment" not in cases.frame.columns:
+        return ""
+    back = cases.frame["slice"]
+    sides = []
+    segment = cases.frame["segment"].fillna("not given")
+    names = sorted(segment.unique())
+    for inside in ((back >= row["span"]) & (back < row["span"] + EARLIER), back < row["span"]):
+        sums = pd.DataFrame({"segment": segment, "won": cases.hit, "n": cases.size})[inside]
+        grouped = sums.groupby("segment")[["won", "n"]].sum().reindex(names, fill_value=0.0)
+        sides.append((grouped["won"], grouped["n"]))
+    if not all(float(n.sum()) for _, n in sides):
+        return ""
+    parts = split_change(*sides)
+    worst = int(parts["rate_effect"].argmin())
+    mix = 100 * float(parts["mix_effect"].sum())
+    return f" Segment {names[worst]} contributes {100 * parts['rate_effect'][worst]:+.1f} points, the mix {mix:+.1f}."
+
+
+def _say(cases: Cases, question: Question, row: Row) -> Finding:
     facts = {
         "cut": cut_name(dict(row["dims"])),
         "period": weeks_to(row["span"], question.end),
@@ -94,7 +126,7 @@ def _say(question: Question, row: Row) -> Finding:
     what = (
         f"The win rate of {facts['cut']} fell to {facts['rate']} in {facts['period']} from {facts['rate_before']} in "
         f"the two years before ({100 * row['effect']:+.1f} points like for like); on what closed, that is "
-        f"{facts['amount']}."
+        f"{facts['amount']}.{_explained(cases, row)}"
     )
     judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
     return build(

@@ -105,6 +105,35 @@ def compare_shares(group: Group, other: Group, confidence: float = 0.95) -> pd.D
     return pd.DataFrame(columns)
 
 
+def compare_logs(group: Group, other: Group, deviation: float, confidence: float = 0.95) -> pd.DataFrame:
+    """Typical size in `group` against `other`, like for like: (Σ of logarithms, cases), a row a cut.
+
+    `deviation`: the standard deviation of a logarithm within strata. Columns: `ratio` of the geometric means with
+    `low` and `high`, `spread` (standard error of its logarithm), `p_lower`, `p_higher`. Null where nothing compares.
+
+    >>> one, two = (np.array([[50.0]]), np.array([[100.0]])), (np.array([[280.0]]), np.array([[400.0]]))
+    >>> compare_logs(one, two, 1.0)[["ratio", "p_lower"]].round(3).to_numpy().tolist()
+    [[0.819, 0.037]]
+    """
+    (s1, n1), (s0, n0) = group, other
+    weight = _ratio(n1 * n0, n1 + n0)
+    total = weight.sum(axis=1)
+    difference = _ratio((weight * (_ratio(s1, n1) - _ratio(s0, n0))).sum(axis=1), total, np.nan)
+    spread = _ratio(np.float64(deviation), np.sqrt(total), np.inf)
+    half = normal_quantile(confidence) * spread
+    known = total > 0
+    at = difference / spread
+    columns = {
+        "spread": spread,
+        "ratio": np.exp(difference),
+        "low": np.where(known, np.exp(difference - half), np.nan),
+        "high": np.where(known, np.exp(difference + half), np.nan),
+        "p_lower": np.where(known, ndtr(at), np.nan),
+        "p_higher": np.where(known, ndtr(-at), np.nan),
+    }
+    return pd.DataFrame(columns)
+
+
 def overdispersion(residuals: npt.ArrayLike, expected: npt.ArrayLike) -> float:
     """How much more events vary than independent ones: Σ residual² ÷ Σ expected over subjects, at least 1.
 
