@@ -6,9 +6,8 @@ from pathlib import Path
 
 from builders import make_snapshot
 from models.flagged_company import AS_OF, flagged_company, rows
-from revops_analysis.findings.flags import warned_deals
 from revops_analysis.findings.playbook import load_playbook
-from revops_analysis.findings.registry import NotAssessed, Question
+from revops_analysis.findings.registry import Question, assess
 from revops_analysis.models.deal_flags import deal_flags
 from revops_analysis.periods import FiscalCalendar, parse_period
 
@@ -16,12 +15,12 @@ PLAYBOOK = load_playbook(Path(__file__).resolve().parents[2] / "params" / "playb
 
 
 def ask(snapshot):
-    return warned_deals(Question(snapshot, parse_period("2026-Q3", FiscalCalendar()), PLAYBOOK))
+    return assess(Question(snapshot, parse_period("2026-Q3", FiscalCalendar()), PLAYBOOK), "warned_deals")
 
 
 def test_flagged_deals_are_named_with_what_they_may_cost() -> None:
     snapshot = flagged_company()
-    (found,) = ask(snapshot)
+    (found,) = ask(snapshot).findings
     assert found.id == "warned_deals:flag=pushed"
     assert float(found.money) == round(deal_flags(snapshot).warned["expected_loss"].sum(), 2) > 0
     assert found.evidence.high < 0
@@ -33,10 +32,12 @@ def test_without_flagged_deals_it_is_silent() -> None:
     still_open = {row["opportunity_id"] for row in tables["opportunities"][-50:]}
     for name in tables:
         tables[name] = [row for row in tables[name] if row.get("opportunity_id") not in still_open]
-    assert ask(flagged_company(tables)) == []
+    answer = ask(flagged_company(tables))
+    assert answer.findings == ()
+    assert len(answer.comparisons)
 
 
 def test_without_a_past_nothing_is_fine() -> None:
     for tables in ({"opportunities": rows(30)["opportunities"]}, rows(10)):
         answer = ask(make_snapshot(tables, as_of=AS_OF))
-        assert isinstance(answer, NotAssessed)
+        assert answer.reason

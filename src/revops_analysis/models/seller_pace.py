@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Triple = tuple[Ints, Ints, Ints]
 
 ALL_STAGES = "all stages"
 ADVANCED, LOST = "advanced", "lost"
@@ -105,7 +107,7 @@ def _adjusted(frame: pd.DataFrame, accepted: float) -> pd.DataFrame:
     main = frame[is_main].set_index("owner_id")["p_value"]
     rest = frame[~is_main].groupby("owner_id")["p_value"].agg(_simes)
     both = pd.concat([main, rest], axis=1, keys=["main", "rest"])
-    p_seller = np.minimum(2 * both.min(axis=1), 1.0).where(both.notna().all(axis=1), both.min(axis=1))
+    p_seller = (2 * both.min(axis=1)).clip(upper=1.0).where(both.notna().all(axis=1), both.min(axis=1))
     of_seller = pd.Series(benjamini_hochberg(p_seller.to_numpy()), index=p_seller.index)
     chosen = of_seller.index[of_seller <= accepted]
     share = len(chosen) / len(of_seller)
@@ -114,7 +116,7 @@ def _adjusted(frame: pd.DataFrame, accepted: float) -> pd.DataFrame:
     within = frame["p_value"].where(is_main, of_rest) * halves
     seller = frame["owner_id"].map(of_seller)
     is_chosen = frame["owner_id"].isin(chosen)
-    adjusted = np.minimum(within / share, 1.0).where(is_chosen, seller) if share else seller
+    adjusted = (within / share).clip(upper=1.0).where(is_chosen, seller) if share else seller
     return pd.DataFrame(
         {
             "p_seller": frame["owner_id"].map(p_seller),
@@ -162,9 +164,11 @@ def _compared(visits: pd.DataFrame, event: str, stages: tuple[str, ...]) -> pd.D
     """One event's rows of `PACE`, before names and adjustment."""
     owners = np.unique(visits["owner_id"])
     group = visits[["stage", "segment", "type"]].astype(object).fillna("").groupby(["stage", "segment", "type"])
-    codes, keys = group.ngroup().to_numpy(), group.size().index.to_frame(index=False)
-    who = np.searchsorted(owners, visits["owner_id"])
-    seen = _log_rank((codes, who, visits["days"].to_numpy(dtype=np.int64)), (visits["result"] == event).to_numpy())
+    codes: Ints = np.asarray(group.ngroup(), dtype=np.int64)
+    keys = group.size().index.to_frame(index=False)
+    who: Ints = np.searchsorted(owners, visits["owner_id"]).astype(np.int64)
+    days: Ints = np.asarray(visits["days"], dtype=np.int64)
+    seen = _log_rank((codes, who, days), (visits["result"] == event).to_numpy())
     onward = _onward_value(visits, codes, keys, stages) if event == ADVANCED else None
     counts = np.zeros(seen[0].shape)
     np.add.at(counts, (codes, who), 1)
@@ -173,9 +177,6 @@ def _compared(visits: pd.DataFrame, event: str, stages: tuple[str, ...]) -> pd.D
         for stage in (*stages, ALL_STAGES)
     ]
     return pd.concat(parts, ignore_index=True).assign(event=event)
-
-
-Triple = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def _log_rank(where: Triple, happened: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
@@ -231,9 +232,7 @@ def _rows(
     return kept.assign(shrunk=np.exp(shrunk).to_numpy()).drop(columns="log_error")
 
 
-def _onward_value(
-    visits: pd.DataFrame, codes: npt.NDArray[np.int64], keys: pd.DataFrame, stages: tuple[str, ...]
-) -> Floats:
+def _onward_value(visits: pd.DataFrame, codes: Ints, keys: pd.DataFrame, stages: tuple[str, ...]) -> Floats:
     """[stratum × 1]: what one more advance from the stage is worth: peers' chance to win from there × mean amount.
 
     The chance is the product, over later stages of the same segment and type, of advances ÷ (advances + losses).
