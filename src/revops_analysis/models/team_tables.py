@@ -80,11 +80,11 @@ def work_table(found: TeamPerformance) -> pd.DataFrame:
 
 
 def hints_table(found: TeamPerformance) -> pd.DataFrame:
-    """Where sellers depart from peers beyond chance, the clearest first: owner, team, hint, deals, observed, expected,
-    pace with its 95% interval low and high, p_adjusted and money (what missing advances were worth)."""
+    """Where sellers depart from peers beyond chance, the clearest first: owner, team, stage, deals, observed,
+    expected, pace with its 95% interval low and high, p_adjusted, money (what missing advances were worth) and hint."""
     rows = found.pace.departures
     hints = [hint(row) for row in rows.to_dict("records")]
-    return rows.assign(hint=pd.Series(hints, dtype=object))[["owner", "team", "hint", *HINT_UNITS]]
+    return rows.assign(hint=pd.Series(hints, dtype=object))[["owner", "team", "stage", *HINT_UNITS, "hint"]]
 
 
 def hint(row: dict[Any, Any]) -> str:

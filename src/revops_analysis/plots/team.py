@@ -197,7 +197,8 @@ def _points(axes: Axes, funnel: _Funnel) -> None:
     tints = np.where(out, VERMILION, np.where(between, BLUE, "#B6BCC6"))
     axes.scatter(funnel.x, funnel.y, c=list(tints), s=42, zorder=3)
     middle = float(np.median(funnel.x))
-    distance = np.maximum(funnel.y - funnel.inner[1], funnel.inner[0] - funnel.y)
+    width = funnel.inner[1] - funnel.inner[0]
+    distance = np.maximum(funnel.y - funnel.inner[1], funnel.inner[0] - funnel.y) / width
     far = [int(place) for place in np.argsort(-distance, kind="stable")[:_NAMED] if between[place]]
     for number, place in enumerate(far):
         if any(_is_near(funnel, place, other) for other in far[:number]):
@@ -299,7 +300,7 @@ def plot_ramp(found: TeamPerformance) -> Figure:
     axes.set_xlim(0, 24)
     axes.set_xticks(range(0, 25, 3))
     axes.set_ylim(bottom=0)
-    percent_axis(axes, "y", "Bookings a month, 100%: ramped")
+    percent_axis(axes, "y", "Share of ramped bookings")
     handles = [Line2D([], [], color=tint, lw=2, marker="o", ms=5, label=str(name)) for name, tint in tints.items()]
     handles.append(Line2D([], [], color=GREY, lw=1.5, ls=":", label="ramp as set"))
     made.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)
