@@ -65,16 +65,6 @@ def test_shrunk_rates_lie_between_the_raw_ones_and_par(found):
     assert made["productivity"] == pytest.approx(made["bookings_year"] / made["equivalent_year"])
 
 
-def test_the_slow_seller_is_reported_with_a_fix(snapshot, project_root):
-    (finding,) = ask(snapshot, "seller_below_peers", project_root).findings
-    assert finding.id == "seller_below_peers:owner=Seller 0"
-    assert finding.money > 0
-    assert "Seller 0" in finding.proposed_fix
-    alike = ask(selling_company(rows(slow=None)), "seller_below_peers", project_root)
-    assert alike.findings == ()
-    assert len(alike.comparisons) == 6
-
-
 @pytest.mark.parametrize(
     ("target", "says"), [(60_000, None), (90_000, "less than the plan"), (20_000, "more than anyone")]
 )

@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from revops_analysis.cli import attribution, data, flags, forecasts, leads, mail, metrics, renewals, reports, retention
+from revops_analysis.cli import (
+    attribution,
+    data,
+    findings,
+    flags,
+    forecasts,
+    leads,
+    mail,
+    metrics,
+    renewals,
+    reports,
+    retention,
+)
 from revops_analysis.errors import RevopsError
 
 app = typer.Typer(
@@ -20,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, flags, mail):
+for family in (data, reports, metrics, forecasts, attribution, retention, renewals, findings, flags, mail):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")

@@ -1,81 +1,18 @@
-"""Detectors of the team chapter: sellers whose deals move more slowly than peers', and quotas that miss the plan."""
+"""Detector of the team chapter: quotas that miss the plan. Sellers whose deals stall are found by `stage_pace`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from revops_analysis.findings.building import Judgement, Subject, build, figure
-from revops_analysis.findings.comparison import Comparisons, Row, dims_of
 from revops_analysis.findings.finding import Evidence, Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
-from revops_analysis.findings.words import cut_name, money, share
-from revops_analysis.models.seller_pace import ADVANCED, ALL_STAGES, SellerPace, seller_pace
-from revops_analysis.models.team_performance import compared_periods
+from revops_analysis.findings.words import cut_name, money
 
 CHAPTER = "team_performance"
 Cut = tuple[tuple[str, object], ...]
-
-
-@detector("seller_below_peers", CHAPTER, facts=("seller", "pace", "stage", "observed", "expected", "amount"), budget=1)
-def seller_below_peers(question: Question) -> Answer:
-    """Sellers whose deals advance more slowly than peers' in the same stage, segment and type."""
-    pace = seller_pace(question.snapshot, compared_periods(question.snapshot, question.period))
-    if pace.reason:
-        return NotAssessed(pace.reason)
-    rows = slow_sellers(pace)
-    if rows.empty:
-        return NotAssessed("too few deals of each seller to compare them with peers")
-    return Comparisons(rows.assign(dims=dims_of(["owner"] * len(rows), rows["owner"])), "ratio", _say_slow)
-
-
-def slow_sellers(pace: SellerPace) -> pd.DataFrame:
-    """A row a seller: how much slower the deals advance, with a one-sided p-value over all stages and each of them.
-
-    Half of the error goes to all stages together, half to the stages (Simes). n (visits), effect (pace − 1), low, high
-    and money are over all stages; stage, observed and expected are of the stage that is clearest.
-    """
-    from revops_analysis.statistics.false_discovery import benjamini_hochberg
-
-    rows = pace.frame[pace.frame["event"] == ADVANCED]
-    whole = rows[rows["stage"] == ALL_STAGES].set_index("owner_id")
-    single = rows[rows["stage"] != ALL_STAGES]
-    simes = single.groupby("owner_id")["p_lower"].agg(lambda p: float(np.min(benjamini_hochberg(p.to_numpy()))))
-    clearest = single.sort_values(["p_lower", "stage"], kind="stable").drop_duplicates("owner_id").set_index("owner_id")
-    both = whole.join(simes.rename("of_stages")).join(clearest[["stage", "observed", "expected"]], rsuffix="_clearest")
-    least = both[["p_lower", "of_stages"]].min(axis=1)
-    p_value = (2 * least).clip(upper=1.0).where(both["of_stages"].notna(), both["p_lower"])
-    table = both.assign(
-        p_value=p_value,
-        n=both["deals"],
-        effect=both["pace"] - 1,
-        low=both["low"] - 1,
-        high=both["high"] - 1,
-        money=both["money"].where(both["money"] > 0),
-    )
-    return table.reset_index()
-
-
-def _say_slow(question: Question, row: Row) -> Finding:
-    clear = pd.notna(row["stage_clearest"])
-    facts = {
-        "seller": row["owner"],
-        "pace": share(row["pace"]),
-        "stage": row["stage_clearest"] if clear else "all stages",
-        "observed": int(row["observed_clearest"] if clear else row["observed"]),
-        "expected": f"{row['expected_clearest'] if clear else row['expected']:.0f}",
-        "amount": "an amount that cannot be said" if pd.isna(row["money"]) else money(row["money"], question.currency),
-    }
-    what = (
-        f"The deals of {row['owner']} advance at {facts['pace']} of the pace of peers in the same stage, segment and "
-        f"type ({int(row['observed'])} advances where {row['expected']:.0f} were expected); most clearly from "
-        f"{facts['stage']}. What is missing was worth {facts['amount']} at peers' chances."
-    )
-    worth: float | None = None if pd.isna(row["money"]) else float(row["money"])
-    judged = (row["evidence"], Judgement("warning", row["confidence"], worth))
-    return build(question, Subject("seller_below_peers", Place(CHAPTER, "pace"), row["dims"]), what, facts, judged)
 
 
 @detector("quota_assignment", CHAPTER, facts=("cut", "period", "coverage", "least", "most", "gap"))

@@ -12,6 +12,7 @@ import pandas as pd
 from revops_analysis.metrics.retention.ledger import missing_reason, month_label, require_revenue
 from revops_analysis.metrics.retention.rates import YEAR, Comparison, RateOptions
 from revops_analysis.metrics.where import Where, parse_where
+from revops_analysis.statistics.mix_rate import split_change
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -39,10 +40,7 @@ def retention_drivers(
 ) -> RetentionDrivers:
     """Split the change of NRR over a year into rate and mix by a dimension; they add up to it.
 
-    With w the share of a group in the base and r its NRR, before (0) and after (1), and R the whole's:
-    rate = (r₁ − r₀) (w₀ + w₁) ÷ 2, mix = (w₁ − w₀) ((r₀ + r₁) ÷ 2 − (R₀ + R₁) ÷ 2). A group without base in one of
-    the years has no rate then; the other year's stands in, so its whole effect is mix. `month` is by default the last
-    complete one. Source: the symmetric split of Marshall and Edgeworth; Kitagawa, J. Am. Stat. Assoc. 50 (1955) 1168.
+    The split is `split_change`, of Kitagawa (1955). `month` is by default the last complete one.
     """
     columns = [by, "base_share_before", "base_share", "nrr_before", "nrr", "rate_effect", "mix_effect", "effect"]
     empty = pd.DataFrame(columns=columns)
@@ -76,21 +74,9 @@ def _sums(compared: Comparison, number: int, by: str) -> pd.DataFrame:
 
 
 def _split(both: pd.DataFrame) -> pd.DataFrame:
-    weights = [both[f"base{side}"] / both[f"base{side}"].sum() for side in ("_before", "")]
-    whole = sum(both[f"net{side}"].sum() / both[f"base{side}"].sum() for side in ("_before", ""))
-    rates = [(both[f"net{side}"] / both[f"base{side}"].where(both[f"base{side}"] > 0)) for side in ("_before", "")]
-    before, after = rates[0].fillna(rates[1]).fillna(0.0), rates[1].fillna(rates[0]).fillna(0.0)
-    rate = (after - before) * (weights[0] + weights[1]) / 2
-    mix = (weights[1] - weights[0]) * (before + after - whole) / 2
-    return both.assign(
-        base_share_before=weights[0],
-        base_share=weights[1],
-        nrr_before=rates[0],
-        nrr=rates[1],
-        rate_effect=rate,
-        mix_effect=mix,
-        effect=rate + mix,
-    )
+    parts = split_change((both["net_before"], both["base_before"]), (both["net"], both["base"]))
+    named = {"share_before": "base_share_before", "share": "base_share", "rate_before": "nrr_before", "rate": "nrr"}
+    return both.reset_index(drop=True).join(parts.rename(columns=named))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,124 @@
+"""Detectors of volume: deals that are won for less, and a period that ended below its target."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from revops_analysis.findings.building import Judgement, Subject, build, figure, severity_of
+from revops_analysis.findings.comparison import Comparisons, Row
+from revops_analysis.findings.cuts import (
+    Cases,
+    changes,
+    clearest,
+    dated_cuts,
+    relevance_of,
+    stratum_of,
+    weights_for,
+)
+from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
+from revops_analysis.findings.win_rate import CUTS, closed_cases
+from revops_analysis.findings.words import cut_name, money, share, weeks_to
+from revops_analysis.statistics.stratified import compare_logs
+
+CHAPTER = "pipeline_health"
+
+MINIMUM_WON = 10
+"""A cut with fewer won deals on either side is not compared."""
+
+SMALLER = 0.85
+"""The size against before that weights are chosen for."""
+
+FAR = 0.1
+"""Share of the target that must be missing before it is critical."""
+
+
+@detector("deal_size_drop", CHAPTER, facts=("cut", "period", "size", "amount", "n"), budget=0.5)
+def deal_size_drop(question: Question) -> Answer:
+    """Deals that are won for less than such deals were in the two years before, like with like by segment and type.
+
+    The typical size is the geometric mean: one large deal does not make it. Money: what was won ÷ the ratio, less what
+    was won.
+    """
+    cuts = dated_cuts(question.snapshot, CUTS)
+    cases = _sizes(closed_cases(question.snapshot, question.end, cuts))
+    if not len(cases.frame):
+        return NotAssessed(f"no deal with an amount was won in the three years to {question.end}")
+    compare = partial(compare_logs, deviation=_deviation(cases))
+    rows = changes(cases, [(), *((name,) for name in cuts)], compare)
+    enough = rows[(rows["size"] >= MINIMUM_WON) & (rows["size_before"] >= MINIMUM_WON)].reset_index(drop=True)
+    if enough.empty:
+        return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
+    frame = enough.assign(
+        n=enough["size"].astype("int64"),
+        effect=enough["ratio"],
+        p_value=enough["p_lower"],
+        money=enough["amount"] * (1 / enough["ratio"] - 1).clip(lower=0.0),
+        weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
+    )
+    return Comparisons(frame, "ratio", _smaller, lambda held: clearest(cases, held, compare))
+
+
+def _sizes(closed: Cases) -> Cases:
+    """Won deals with an amount; what is summed is its logarithm."""
+    amount = closed.frame["amount"].to_numpy(dtype=float)
+    priced = (closed.hit > 0) & (np.nan_to_num(amount) > 0)
+    frame = closed.frame[priced].reset_index(drop=True)
+    names = [name for name in ("segment", "type") if name in frame.columns]
+    return Cases(frame, np.log(amount[priced]), np.ones(len(frame)), stratum_of(frame, names))
+
+
+def _deviation(cases: Cases) -> float:
+    """Standard deviation of a logarithm within strata."""
+    count = np.bincount(cases.stratum)
+    mean = np.bincount(cases.stratum, cases.hit) / np.maximum(count, 1)
+    rest: npt.NDArray[np.float64] = cases.hit - mean[cases.stratum]
+    return float(np.sqrt((rest**2).sum() / max(len(rest) - (count > 0).sum(), 1)))
+
+
+def _smaller(question: Question, row: Row) -> Finding:
+    facts = {
+        "cut": cut_name(dict(row["dims"])),
+        "period": weeks_to(row["span"], question.end),
+        "size": f"{1 - row['effect']:.0%}",
+        "amount": money(row["money"], question.currency),
+        "n": f"{row['n']:,}",
+    }
+    what = (
+        f"Deals of {facts['cut']} were won for {facts['size']} less in {facts['period']} than such deals in the two "
+        f"years before, like for like; on the {facts['n']} won that is {facts['amount']}."
+    )
+    judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
+    return build(question, Subject("deal_size_drop", Place(CHAPTER, "headline"), row["dims"]), what, facts, judged)
+
+
+@detector("target_missed", CHAPTER, facts=("period", "bookings", "target", "gap", "share"))
+def target_missed(question: Question) -> Answer:
+    """A period that is over and ended below its bookings target. A running one is the forecast's matter."""
+    period = question.period
+    if period.end > question.snapshot.as_of:
+        return NotAssessed(f"{period.label} is not over at {question.snapshot.as_of}")
+    target, booked = figure(question.metric("target")), figure(question.metric("bookings"))
+    if target.value is None or booked.value is None or target.value <= 0:
+        return NotAssessed(str(target.reason or booked.reason or f"the target of {period.label} is not positive"))
+    gap = target.value - booked.value
+    if gap <= 0:
+        return []
+    facts = {
+        "period": period.label,
+        "bookings": money(booked.value, question.currency),
+        "target": money(target.value, question.currency),
+        "gap": money(gap, question.currency),
+        "share": share(gap / target.value),
+    }
+    what = (
+        f"{facts['period']} ended with bookings of {facts['bookings']}, {facts['gap']} ({facts['share']}) below the "
+        f"target of {facts['target']}."
+    )
+    severity: Severity = "critical" if gap >= FAR * target.value else "warning"
+    judged = (Evidence(booked.n, -gap / target.value, "rate"), Judgement(severity, 1.0, gap))
+    subject = Subject("target_missed", Place(CHAPTER, "headline"), (("period", period.label),))
+    return [build(question, subject, what, facts, judged)]
