@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +11,7 @@ from end_to_end.commands import revops
 ASKED = ("--source", "sample", "--as-of", "2026-09-30")
 
 
-def test_json_csv_and_cuts_tell_the_same(home: Path) -> None:
+def test_json_lists_the_deals_and_their_sums(home: Path) -> None:
     answer = revops(home, "flags", *ASKED, "--format", "json")
     assert answer.code == 0, answer.stderr
     document = json.loads(answer.stdout)
@@ -25,10 +23,6 @@ def test_json_csv_and_cuts_tell_the_same(home: Path) -> None:
     lost = sum(Decimal(deal["expected_loss"]) for deal in document["deals"] if deal["expected_loss"])
     whole = next(row for row in document["rows"] if row["metric"] == "warned_expected_loss")
     assert lost == Decimal(whole["value"])
-    by_owner = list(
-        csv.DictReader(io.StringIO(revops(home, "flags", *ASKED, "--by", "owner", "--format", "csv").stdout))
-    )
-    assert abs(sum(Decimal(row["expected_loss"]) for row in by_owner) - lost) < Decimal("0.01") * len(by_owner)
 
 
 def test_the_table_begins_with_the_finding_and_says_what_is_not_used(home: Path) -> None:

@@ -92,21 +92,23 @@ def test_columns_without_history_stay_unknown_unless_allowed():
     assert found["contacts"].tolist() == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("ending", "deleted", "expected"),
-    [
-        ([change("2026-07-31", stage="Closed Won")], None, 1),  # the last day of the horizon
-        ([change("2026-08-01", stage="Closed Won")], None, 0),
-        ([change("2026-07-20", stage="Closed Lost")], None, 0),
-        ([change("2026-07-20", stage="Closed Lost"), change("2026-07-25", stage="Closed Won")], None, 1),
+def test_the_outcome_is_what_happened_within_the_horizon():
+    cases = [
+        ([("2026-07-31", "Closed Won")], None, 1),  # the last day of the horizon
+        ([("2026-08-01", "Closed Won")], None, 0),
+        ([("2026-07-20", "Closed Lost")], None, 0),
+        ([("2026-07-20", "Closed Lost"), ("2026-07-25", "Closed Won")], None, 1),
         ([], None, 0),  # still open
         ([], "2026-07-20", None),  # merged away: nobody knows
-        ([change("2026-07-20", stage="Closed Won")], "2026-07-25", 1),
-    ],
-)
-def test_the_outcome_is_what_happened_within_the_horizon(ending, deleted, expected):
-    found = states_of([change("2026-07-01"), *ending], "2026-07-01", deals=[deal(deleted_at=deleted)])
-    assert found["outcome"].replace(np.nan, None).tolist() == [expected]
+        ([("2026-07-20", "Closed Won")], "2026-07-25", 1),
+    ]
+    changes, deals = [], []
+    for number, (endings, deleted, _) in enumerate(cases):
+        changes += [change("2026-07-01", f"o{number}")]
+        changes += [change(day, f"o{number}", stage=stage) for day, stage in endings]
+        deals.append(deal(f"o{number}", deleted_at=deleted))
+    found = states_of(changes, "2026-07-01", deals=deals)
+    assert found["outcome"].replace(np.nan, None).tolist() == [expected for _, _, expected in cases]
 
 
 def test_an_outcome_that_lies_ahead_is_not_known():
