@@ -11,6 +11,7 @@ from revops_analysis.cli import (
     attribution,
     data,
     findings,
+    flags,
     forecasts,
     leads,
     mail,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, findings, mail, trust):
+for family in (data, reports, metrics, forecasts, attribution, retention, renewals, findings, mail, trust, flags):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")

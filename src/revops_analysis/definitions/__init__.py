@@ -3,6 +3,7 @@
 `load_definitions` reads a file; `Definitions` is what it gives: frozen, with a version and a content hash.
 """
 
+from revops_analysis.definitions.flags import FlagTest, WarningFlag, Warnings
 from revops_analysis.definitions.load import load_definitions
 from revops_analysis.definitions.model import Definitions
 from revops_analysis.definitions.rules import AllOf, AnyOf, Condition, Rule
@@ -13,6 +14,7 @@ from revops_analysis.definitions.words import (
     Leads,
     Lookback,
     Segment,
+    Sellers,
     Stage,
     Thresholds,
 )
@@ -24,12 +26,16 @@ __all__ = [
     "Condition",
     "Coverage",
     "Definitions",
+    "FlagTest",
     "ForecastCategory",
     "Leads",
     "Lookback",
     "Rule",
     "Segment",
+    "Sellers",
     "Stage",
     "Thresholds",
+    "WarningFlag",
+    "Warnings",
     "load_definitions",
 ]

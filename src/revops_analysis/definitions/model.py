@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from revops_analysis.definitions.flags import Warnings
 from revops_analysis.definitions.problems import Problem, nearest, refuse, repeated
 from revops_analysis.definitions.rules import Rule
 from revops_analysis.definitions.words import (
@@ -20,6 +21,7 @@ from revops_analysis.definitions.words import (
     Lookback,
     Part,
     Segment,
+    Sellers,
     SourcingClaim,
     Stage,
     Team,
@@ -144,6 +146,8 @@ class Definitions(Part):
         description="Columns without history, as table.column, that may nevertheless be used for past dates.",
     )
     thresholds: Thresholds = Field(default=Thresholds(), description="Where a figure becomes a warning.")
+    warnings: Warnings = Field(default=Warnings(), description="Warning flags of open deals and how they are measured.")
+    sellers: Sellers = Field(default=Sellers(), description="Who sells, and how sellers are compared.")
 
     @field_validator("business_time_zone")
     @classmethod

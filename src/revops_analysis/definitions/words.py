@@ -232,6 +232,35 @@ class Leads(Part):
     )
 
 
+class Sellers(Part):
+    """Who counts as a seller, over how long sellers are compared, and what a fair assignment of quota is."""
+
+    roles: tuple[str, ...] = Field(
+        default=(), description="Roles of users who sell and carry a quota; none: whoever has a quota."
+    )
+    compared_periods: int = Field(
+        default=4, ge=1, description="Periods up to the report's over which rates and pace of sellers are compared."
+    )
+    false_discovery: float = Field(
+        default=0.05, gt=0, lt=1, description="Share of departures from peers that may be chance."
+    )
+    least_quota_coverage: float = Field(
+        default=1.0, gt=0, description="Σ quotas ÷ target below which the target is not covered by quotas."
+    )
+    most_quota_coverage: float = Field(
+        default=1.3, gt=0, description="Σ quotas ÷ target above which quotas are more than the plan needs."
+    )
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Sellers:
+        if self.most_quota_coverage <= self.least_quota_coverage:
+            raise ValueError(
+                f"most_quota_coverage {self.most_quota_coverage:g} is not above least_quota_coverage "
+                f"{self.least_quota_coverage:g}: write a larger one"
+            )
+        return self
+
+
 class Thresholds(Part):
     """Where a figure turns from normal into a warning or a refusal."""
 

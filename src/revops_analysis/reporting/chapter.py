@@ -86,12 +86,14 @@ class Chapter:
         title: str,
         units: Mapping[str, str] | None = None,
         personal: Sequence[str] = (),
+        muted: Sequence[bool] = (),
     ) -> None:
         """Show a frame as a sortable table, in its own order, and write it as CSV, ordered by its key.
 
         `units`: column → currency (of the report), currency_per_day, rate, count, days, minutes, ratio, number, score.
         Personal columns are masked in both, unless the report says `personal_data: shown`; `personal` names columns
-        that the schema does not know to be so. A column `reason` explains the row's missing values.
+        that the schema does not know to be so. A column `reason` explains the row's missing values. `muted` greys out
+        rows, one truth value a row.
         """
         units = dict(units or {})
         unknown = sorted(set(units) - set(map(str, frame.columns)))
@@ -107,7 +109,11 @@ class Chapter:
         path = f"tables/{stem}.csv" if self._out else ""
         if self._out:
             _write(self._out / path, exports.to_csv(exports.order_by_key(masked), units).encode())
-        _show(fragments.render_table(masked, fragments.TableSpec(title, units, self.facts.currency, path)))
+        _show(
+            fragments.render_table(
+                masked, fragments.TableSpec(title, units, self.facts.currency, path, muted=tuple(muted))
+            )
+        )
 
     def scorecard(self, card: Scorecard, actions: Mapping[str, Action], pictures: Mapping[str, Figure]) -> None:
         """Show the company on one page, a row a measure, and write it as CSV.

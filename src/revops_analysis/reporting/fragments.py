@@ -59,7 +59,7 @@ class TableSpec:
     """How a table is shown: its caption, the unit of each column, where its CSV is, and how many rows a page shows.
 
     A column without a unit is text if it holds text, else a plain number. `value`, `low` and `high` without a unit
-    take each row's own from a column `unit`.
+    take each row's own from a column `unit`. `muted` says for each row whether it is greyed out.
     """
 
     title: str
@@ -67,6 +67,7 @@ class TableSpec:
     currency: str
     csv_path: str = ""
     rows_shown: int = ROWS_SHOWN
+    muted: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
