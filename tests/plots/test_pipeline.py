@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def movement(**values: float) -> PipelineMovement:
     lines = pd.DataFrame({"line": LINES, "value": [values.get(line, 0.0) for line in LINES]})
     lines["n"] = (lines["value"] != 0).astype(int)
     span = MovementSpan(dt.date(2026, 6, 30), dt.date(2026, 9, 30))
-    return PipelineMovement(span, "USD", (), lines, pd.DataFrame(), pd.DataFrame())
+    return PipelineMovement(span, "USD", (), lines, pd.DataFrame(), pd.DataFrame(), cast(Any, None))
 
 
 def coverage(*rows: tuple) -> Coverage:
