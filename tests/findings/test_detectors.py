@@ -12,9 +12,8 @@ from revops_analysis.findings.building import chance_above
 from revops_analysis.findings.coverage import coverage_below_required
 from revops_analysis.findings.pipeline_health import overdue_pipeline, pipeline_concentration, stalled_deals
 from revops_analysis.findings.playbook import load_playbook
-from revops_analysis.findings.registry import NotAssessed, Question, detect, detectors
-from revops_analysis.findings.retention import implausible_retention, nrr_decline, worsening_cohort
-from revops_analysis.findings.win_rate import win_rate_drop
+from revops_analysis.findings.registry import NotAssessed, Question, assess, detect, detectors
+from revops_analysis.findings.retention import implausible_retention
 from revops_analysis.metrics.registry import MetricResult, get_metric
 from revops_analysis.periods import FiscalCalendar, parse_period
 
@@ -104,7 +103,7 @@ def test_a_win_rate_that_fell_is_found_in_its_cut_only(playbook):
         *_closed(30, 30, "2026-08-01", segment="Enterprise"),
     ]
     falling = [*_closed(50, 30, "2026-03-01"), *_closed(8, 40, "2026-08-15")]
-    found = {finding.id: finding for finding in win_rate_drop(ask(steady + falling, playbook))}
+    found = {finding.id: finding for finding in assess(ask(steady + falling, playbook), "win_rate_drop").findings}
     assert "win_rate_drop:segment=SMB" in found
     assert "win_rate_drop:segment=Enterprise" not in found
     drop = found["win_rate_drop:segment=SMB"]
@@ -113,12 +112,12 @@ def test_a_win_rate_that_fell_is_found_in_its_cut_only(playbook):
     assert drop.money == Decimal("2200.00")
     assert drop.evidence.low < drop.evidence.effect < drop.evidence.high < 0
     assert 0.99 < drop.confidence <= 0.999
-    assert win_rate_drop(ask(steady, playbook)) == []
+    assert assess(ask(steady, playbook), "win_rate_drop").findings == ()
 
 
 def test_too_few_closed_deals_are_no_evidence(playbook):
-    answer = win_rate_drop(ask(_closed(3, 3, "2026-08-01"), playbook))
-    assert isinstance(answer, NotAssessed)
+    answer = assess(ask(_closed(3, 3, "2026-08-01"), playbook), "win_rate_drop")
+    assert answer.reason is not None
     assert "fewer than 10 deals closed up to 2026-Q3" in answer.reason
 
 
@@ -163,17 +162,17 @@ def retention(playbook, now, then):
         row = (100.0, None, None, 40, None)
         return [("SMB", *row)] if by else [row]
 
-    return nrr_decline(Told(playbook, nrr=nrr, mrr=mrr))
+    return assess(Told(playbook, nrr=nrr, mrr=mrr), "nrr_decline")
 
 
 def test_falling_retention_costs_a_year_of_it(playbook):
-    found = retention(playbook, (0.9, 0.88, 0.92, 40, None), (1.1, 1.08, 1.12, 40, None))
+    found = retention(playbook, (0.9, 0.88, 0.92, 40, None), (1.1, 1.08, 1.12, 40, None)).findings
     assert {finding.id for finding in found} == {"nrr_decline", "nrr_decline:segment=SMB"}
     whole = next(finding for finding in found if finding.id == "nrr_decline")
     assert whole.money == Decimal("240.00")  # 20 points of 100 a month, for twelve
     assert (whole.severity, whole.evidence.effect) == ("critical", pytest.approx(-0.2))
-    assert retention(playbook, (1.09, 1.05, 1.13, 40, None), (1.1, 1.06, 1.14, 40, None)) == []
-    assert retention(playbook, (1.2, 1.18, 1.22, 40, None), (1.1, 1.08, 1.12, 40, None)) == []
+    assert retention(playbook, (1.09, 1.05, 1.13, 40, None), (1.1, 1.06, 1.14, 40, None)).findings == ()
+    assert retention(playbook, (1.2, 1.18, 1.22, 40, None), (1.1, 1.08, 1.12, 40, None)).findings == ()
 
 
 def asked(playbook, terms):
@@ -192,7 +191,7 @@ def test_retention_that_cannot_be_true_is_said_with_its_cause(playbook):
     assert "Do not publish" in found.proposed_fix
     assert implausible_retention(asked(playbook, [term("a", "2023-01-01", None, 10)])) == []
     assert isinstance(implausible_retention(asked(playbook, [])), NotAssessed)
-    assert isinstance(worsening_cohort(asked(playbook, [])), NotAssessed)
+    assert assess(asked(playbook, []), "worsening_cohort").reason
 
 
 def test_a_cohort_that_keeps_less_than_those_before_costs_a_year_of_it(playbook):
@@ -204,7 +203,7 @@ def test_a_cohort_that_keeps_less_than_those_before_costs_a_year_of_it(playbook)
             begin = f"{2024 + quarter // 4}-{3 * (quarter % 4) + 1:02d}-01"
             end = f"{2024 + quarter // 4}-{3 * (quarter % 4) + 3:02d}-15" if n < leaving else None
             terms.append(term(f"q{quarter}n{n}", begin, end, 100 + n))
-    (found,) = worsening_cohort(asked(playbook, terms))
+    (found,) = assess(asked(playbook, terms), "worsening_cohort").findings
     assert found.id == "worsening_cohort:cohort=2024-Q4"
     assert "below them since 2025-03" in found.what
     assert found.money > 0
@@ -213,7 +212,6 @@ def test_a_cohort_that_keeps_less_than_those_before_costs_a_year_of_it(playbook)
 
 def test_retention_that_is_not_known_is_not_fine(playbook):
     answer = retention(playbook, (None, None, None, 0, "no subscriptions"), (1.1, 1.08, 1.12, 40, None))
-    assert isinstance(answer, NotAssessed)
     assert answer.reason == "no subscriptions"
 
 

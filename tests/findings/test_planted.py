@@ -7,8 +7,7 @@ import pytest
 
 from builders import make_definitions, make_store
 from revops_analysis.findings.playbook import load_playbook
-from revops_analysis.findings.registry import Question
-from revops_analysis.findings.win_rate import win_rate_drop
+from revops_analysis.findings.registry import Question, assess
 from revops_analysis.periods import FiscalCalendar, parse_period
 from revops_analysis.simulation import SimulationOptions, simulate
 from revops_analysis.tables.schema import TABLES
@@ -43,4 +42,4 @@ def test_a_planted_drop_is_found_and_nothing_else(tmp_path, project_root, option
     snapshot = Snapshot(simulated(tmp_path, **options), make_definitions(), "2026-09-30")
     playbook = load_playbook(project_root / "params" / "playbook.yml")
     question = Question(snapshot, parse_period("2026-Q3", FiscalCalendar()), playbook)
-    assert [finding.id for finding in win_rate_drop(question)] == expected
+    assert [finding.id for finding in assess(question, "win_rate_drop").findings] == expected

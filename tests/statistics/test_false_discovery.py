@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, norm
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.statistics.false_discovery import benjamini_hochberg, local_fdr, null_share
+from revops_analysis.statistics.false_discovery import (
+    benjamini_hochberg,
+    local_fdr,
+    null_probability,
+    null_share,
+    power_weights,
+)
 
 # Benjamini & Hochberg, J. R. Statist. Soc. B 57 (1995), sec. 3.2: fifteen hypotheses of the thrombolysis study.
 PAPER = [
@@ -82,3 +88,51 @@ def test_no_comparison_is_no_evidence():
 def test_numbers_outside_the_range_are_refused(function):
     with pytest.raises(ConfigurationError, match="between 0 and 1"):
         function([0.5, 1.2])
+
+
+def test_weights_spend_the_same_error_where_power_is_wanted():
+    p, weights = np.array([0.004, 0.02, 0.3, 0.9]), np.array([2.0, 2.0, 0.0, 0.0])
+    assert benjamini_hochberg(p, weights)[:2] == pytest.approx([0.008, 0.02])
+    assert benjamini_hochberg(p, weights)[2:].tolist() == [1.0, 1.0]
+    assert benjamini_hochberg(p, 7 * weights).tolist() == benjamini_hochberg(p, weights).tolist()
+    with pytest.raises(ConfigurationError, match="weight"):
+        benjamini_hochberg(p, [-1, 1, 1, 1])
+
+
+@given(st.lists(st.floats(0, 12), min_size=1, max_size=30), st.floats(0.001, 0.2))
+def test_power_weights_have_mean_one_and_find_no_less_than_equal_ones(effects, level):
+    shown = np.array(effects)
+    weights = power_weights(shown, level)
+    assert weights.mean() == pytest.approx(1)
+    assert (weights >= 0).all()
+    each = level / len(shown)
+    power = [norm.sf(norm.isf(np.minimum(each * w, 1)) - shown).sum() for w in (weights, np.ones(len(shown)))]
+    if norm.sf(shown[shown > 0.01] / 2).sum() > level:
+        assert power[0] >= power[1] - (norm.sf(norm.isf(each)) + each) * (shown <= 0.01).sum() - 1e-9
+
+
+def test_a_single_p_value_promises_no_more_than_the_bound_of_sellke_bayarri_and_berger():
+    # Sellke, Bayarri & Berger (2001), table 1, odds of even chance: p = .05 leaves .289, p = .01 .111, p = .001 .0184.
+    assert [float(null_probability([p])[0]) for p in (0.05, 0.01, 0.001)] == pytest.approx([0.289, 0.111, 0.0184], 5e-3)
+    assert null_probability([0.01], comparisons=100)[0] > 0.9
+    assert np.isnan(null_probability([float("nan")])[0])
+
+
+@pytest.mark.parametrize("made", [8, 40, 200])
+def test_the_null_probability_of_what_is_found_is_no_smaller_than_the_share_that_is_false(made):
+    # Up to two in the family are true, two to six standard errors away.
+    rng = np.random.default_rng(made)
+    promised, kept = [], []
+    for _ in range(1500):
+        shift = np.zeros(made)
+        shift[: rng.integers(0, 3)] = rng.uniform(2, 6)
+        p = norm.sf(rng.normal(size=made) + shift)
+        found = benjamini_hochberg(p) <= 0.05
+        promised.append(1 - null_probability(p)[found])
+        kept.append(shift[found] > 0)
+    promised, kept = np.concatenate(promised), np.concatenate(kept)
+    assert promised.mean() <= kept.mean() + 0.01
+    unsure = promised < 0.9
+    error = np.sqrt(kept[unsure].mean() * (1 - kept[unsure].mean()) / unsure.sum())
+    assert unsure.sum() > 50
+    assert promised[unsure].mean() <= kept[unsure].mean() + 2 * error

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pandas as pd
 from scipy.stats import norm
 
-from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.finding import MOST, Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Question
 from revops_analysis.findings.words import cut_id
 from revops_analysis.metrics.registry import MetricResult
@@ -74,10 +74,6 @@ def build(
         proposed_fix=play.proposal(facts),
         place=subject.place,
     )
-
-
-MOST = 0.999
-"""The highest confidence a statistical finding is given: models of chance are never that exact in their tails."""
 
 
 def chance_above(value: float, low: float | None, high: float | None, limit: float) -> float:

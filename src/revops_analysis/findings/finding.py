@@ -14,14 +14,18 @@ from revops_analysis.errors import ConfigurationError
 Severity = Literal["critical", "warning", "info"]
 _SEVERITIES = ("critical", "warning", "info")
 
+MOST = 0.999
+"""The highest confidence a statistical finding is given: models of chance are never that exact in their tails."""
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What a finding rests on.
 
     `effect` is the measured size, in `unit` (rate, days, currency, ratio, count); `low` and `high` its 95% interval,
-    None where it has none, as a plain count or sum does; `p_adjusted` after control of false discovery over all cuts
-    looked at, None where nothing was tested. `n` is the number of deals, accounts or other cases.
+    None where it has none, as a plain count or sum does. `p_adjusted` is the p-value after control of false discovery
+    over all cuts looked at, to be read against 5%, and `among` how many the detector looked at; both None where nothing
+    was tested. `n` is the number of deals, accounts or other cases.
     """
 
     n: int
@@ -30,6 +34,7 @@ class Evidence:
     low: float | None = None
     high: float | None = None
     p_adjusted: float | None = None
+    among: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _place_in_order(finding: Finding) -> tuple[Any, ...]:
 
 _COLUMNS = (
     *("place", "id", "severity", "what", "money", "currency", "confidence", "expected_money"),
-    *("n", "effect", "unit", "low", "high", "p_adjusted", "owner", "proposed_fix"),
+    *("n", "effect", "unit", "low", "high", "p_adjusted", "among", "owner", "proposed_fix"),
 )
 
 
@@ -132,7 +137,7 @@ def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as a tidy frame, a row each, in the order given.
 
     Columns: place (chapter, section), id, severity, what, money and expected_money (float64, in `currency`),
-    confidence, n, effect, unit, low, high, p_adjusted, owner, proposed_fix.
+    confidence, n, effect, unit, low, high, p_adjusted, among, owner, proposed_fix.
     """
     rows = [
         {
@@ -147,7 +152,7 @@ def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
         for finding in findings
     ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    numbers = ["money", "expected_money", "effect", "low", "high", "p_adjusted"]
+    numbers = ["money", "expected_money", "effect", "low", "high", "p_adjusted", "among"]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
@@ -157,11 +162,15 @@ class Detection:
 
     A detector that lacked its data has not found that all is well: it stands in `not_assessed`, a row each
     (`detector, chapter, reason`), and the report shows it.
+
+    `comparisons`: everything that was compared, a row each, also what shows nothing: detector, chapter, cut (in words),
+    n, effect, unit, low, high, p_value, weight, p_adjusted, confidence, money. Detectors of facts compare nothing.
     """
 
     findings: tuple[Finding, ...]
     not_assessed: pd.DataFrame = field(compare=False)
     assessed: tuple[str, ...] = ()
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
 
     def of(self, chapter: str) -> list[Finding]:
         """Findings of one chapter, in order of rank."""

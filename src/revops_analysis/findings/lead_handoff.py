@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from revops_analysis.findings.building import MOST, Judgement, Subject, build
-from revops_analysis.findings.finding import Evidence, Place, Severity
+from revops_analysis.findings.building import Judgement, Subject, build
+from revops_analysis.findings.comparison import Comparisons, Row, dims_of
+from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import money, share
 from revops_analysis.metrics.funnel.leads import STAGES
@@ -17,9 +19,6 @@ from revops_analysis.models.lead_replay import AGAINST, NEW
 from revops_analysis.statistics.proportions import compare_proportions
 
 CHAPTER = "lead_handoff"
-
-FALSE_DISCOVERY = 0.05
-"""Share of false alarms that is accepted among the effects of waiting."""
 
 LEAST_GAIN = 1.25
 """A proposed rule is a finding once its leads become a deal this many times as often as those of today's rule."""
@@ -35,7 +34,7 @@ def _hand_off(question: Question) -> LeadHandOff:
 _RULE_FACTS = ("rule", "passed", "passed_new", "rate", "rate_new", "kept", "hours", "missed", "gain", "unknown")
 
 
-@detector("lead_rule_too_wide", CHAPTER, facts=_RULE_FACTS)
+@detector("lead_rule_too_wide", CHAPTER, facts=_RULE_FACTS, budget=1)
 def lead_rule_too_wide(question: Question) -> Answer:
     """Today's lead rule passes leads that rarely become a deal, and a simple other rule would keep nearly all deals.
 
@@ -51,9 +50,16 @@ def lead_rule_too_wide(question: Question) -> Answer:
         return NotAssessed(str(new["reason"] or today["reason"]))
     groups = found.replay.groups.set_index("group")
     compared = _kept_against_given_up(groups)
-    if new["deal_rate"] < LEAST_GAIN * today["deal_rate"] or not compared["low"] > 0:
-        return []
     gain = _gain(new, groups)
+    worked = groups.loc[["both rules", "only the current rule"], "worked"].sum()
+    row = {"dims": (), "n": worked, "effect": compared["difference"], "money": gain, **compared}
+    row |= {"p_value": compared["p_higher"], "is_reported": bool(new["deal_rate"] >= LEAST_GAIN * today["deal_rate"])}
+    return Comparisons(pd.DataFrame([row]), "rate", partial(_rule, found))
+
+
+def _rule(found: LeadHandOff, question: Question, row: Row) -> Finding:
+    assert found.replay is not None  # noqa: S101 - it was compared
+    today, new, gain = found.replay.of(AGAINST), found.replay.of(NEW), row["money"]
     facts = {
         "rule": found.replay.new,
         "passed": f"{today['passed_month']:.0f}",
@@ -72,16 +78,9 @@ def lead_rule_too_wide(question: Question) -> Answer:
         f"keep {facts['kept']} of the deals; it gives up {facts['missed']} won in the year and frees {facts['hours']} "
         f"hours of sales a month."
     )
-    evidence = Evidence(
-        int(groups.loc[["both rules", "only the current rule"], "worked"].sum()),
-        compared["difference"],
-        "rate",
-        compared["low"],
-        compared["high"],
-    )
     severity: Severity = "critical" if new["deal_rate"] >= 2 * today["deal_rate"] else "warning"
-    judged = (evidence, Judgement(severity, min(MOST, 1 - compared["p_value"]), gain))
-    return [build(question, Subject("lead_rule_too_wide", Place(CHAPTER, "replay")), what, facts, judged)]
+    judged = (row["evidence"], Judgement(severity, row["confidence"], gain))
+    return build(question, Subject("lead_rule_too_wide", Place(CHAPTER, "replay")), what, facts, judged)
 
 
 def len_of(found: LeadHandOff) -> str:
@@ -94,8 +93,10 @@ def len_of(found: LeadHandOff) -> str:
 def _kept_against_given_up(groups: pd.DataFrame) -> dict[str, float]:
     """Deal rates of worked leads that both rules pass against those that only today's passes."""
     kept, given_up = groups.loc["both rules"], groups.loc["only the current rule"]
-    frame = compare_proportions(([kept["deals"]], [kept["worked"]]), ([given_up["deals"]], [given_up["worked"]]))
-    return {str(name): float(value) for name, value in frame.iloc[0].items()}
+    sides = ([kept["deals"]], [kept["worked"]]), ([given_up["deals"]], [given_up["worked"]])
+    found = {str(name): float(value) for name, value in compare_proportions(*sides).iloc[0].items()}
+    # That so many of the kept become a deal is that so few of the given up do.
+    return found | {"p_higher": float(compare_proportions(*sides[::-1])["p_lower"].iloc[0])}
 
 
 def _gain(new: dict[str, Any], groups: pd.DataFrame) -> float:
@@ -109,51 +110,60 @@ def _gain(new: dict[str, Any], groups: pd.DataFrame) -> float:
 _SPEED_FACTS = ("late", "share", "minutes", "rate", "rate_waiting", "amount", "unanswered")
 
 
-@detector("slow_response", CHAPTER, facts=_SPEED_FACTS)
+@detector("slow_response", CHAPTER, facts=_SPEED_FACTS, budget=1)
 def slow_response(question: Question) -> Answer:
-    """Passed leads that were not answered within the agreed time, where waiting measurably costs deals.
+    """Passed leads that were not answered in time, by the first landmark by which waiting measurably costs deals.
 
-    Money: late leads of the year × the difference of the landmark comparison × what a deal from a lead brought so far.
+    The first landmark is the agreed time. Money: late leads of the year × the difference of the landmark comparison ×
+    what a deal from a lead brought so far.
     """
     found = _hand_off(question)
     if found.speed.effects.empty:
         return NotAssessed(str(found.speed.reason))
-    effect = found.speed.effects.iloc[0]
-    if pd.isna(effect["difference"]):
-        return NotAssessed(str(effect["reason"]))
-    answers = found.answers.set_index("metric")
-    in_time = answers.loc["response_within_target"]
+    effects = found.speed.effects
+    if pd.isna(effects["difference"].iloc[0]):
+        return NotAssessed(str(effects["reason"].iloc[0]))
+    in_time = found.answers.set_index("metric").loc["response_within_target"]
     if pd.isna(in_time["value"]):
         return NotAssessed(str(in_time["reason"]))
-    if not (effect["difference"] > 0 and effect["p_adjusted"] <= FALSE_DISCOVERY) or in_time["value"] == 1:
-        return []
-    late = round(float(in_time["n"]) * (1 - float(in_time["value"])))
-    worth = found.value_of_deal
-    lost = None if worth is None else late * float(effect["difference"]) * worth
+    worth = float("nan") if found.value_of_deal is None else found.value_of_deal
+    n = (effects["n_answered"] + effects["n_waiting"]).astype("int64")
+    # By the agreed time the late leads of the year are counted; by a later one their share is that of the comparison.
+    late_share = (effects["n_waiting"] / n).where(effects.index > 0, 1 - float(in_time["value"]))
+    late = (float(in_time["n"]) * late_share).round()
+    rows = effects.assign(
+        dims=dims_of([None] * len(effects), [None] * len(effects)),
+        n=n,
+        effect=effects["difference"],
+        p_value=(effects["p_value"] / 2).where(effects["difference"] > 0, 1 - effects["p_value"] / 2),
+        money=late * effects["difference"] * worth,
+        late=late,
+        late_share=late_share,
+        preference=effects["minutes"],
+        is_reported=late > 0,
+    )
+    return Comparisons(rows, "rate", partial(_waiting, found))
+
+
+def _waiting(found: LeadHandOff, question: Question, row: Row) -> Finding:
+    unanswered = found.answers.set_index("metric")["n"].astype("int64")["leads_unanswered"]
+    lost: float | None = None if pd.isna(row["money"]) else row["money"]
     facts = {
-        "late": f"{late:,}",
-        "share": share(1 - float(in_time["value"])),
-        "minutes": f"{effect['minutes']:g}",
-        "rate": share(effect["answered_rate"]),
-        "rate_waiting": share(effect["waiting_rate"]),
+        "late": f"{row['late']:,.0f}",
+        "share": share(row["late_share"]),
+        "minutes": f"{row['minutes']:g}",
+        "rate": share(row["answered_rate"]),
+        "rate_waiting": share(row["waiting_rate"]),
         "amount": "an amount that cannot be said" if lost is None else money(lost, question.currency),
-        "unanswered": f"{int(answers.loc['leads_unanswered', 'n']):,}",
+        "unanswered": f"{unanswered:,}",
     }
     what = (
         f"{facts['late']} leads of the year ({facts['share']}) were not answered within {facts['minutes']} minutes, "
         f"{facts['unanswered']} of them never. {facts['rate']} of leads answered by then become a deal, "
         f"{facts['rate_waiting']} of those still waiting; on the late ones that is {facts['amount']}."
     )
-    evidence = Evidence(
-        int(effect["n_answered"] + effect["n_waiting"]),
-        float(effect["difference"]),
-        "rate",
-        float(effect["low"]),
-        float(effect["high"]),
-        float(effect["p_adjusted"]),
-    )
-    judged = (evidence, Judgement("warning", min(MOST, 1 - float(effect["p_adjusted"])), lost))
-    return [build(question, Subject("slow_response", Place(CHAPTER, "speed to lead")), what, facts, judged)]
+    judged = (row["evidence"], Judgement("warning", row["confidence"], lost))
+    return build(question, Subject("slow_response", Place(CHAPTER, "speed to lead")), what, facts, judged)
 
 
 @detector("leads_without_working_owner", CHAPTER, facts=("n", "no_owner", "gone", "share", "amount"))

@@ -1,4 +1,8 @@
-"""The registry of detectors: each looks for one kind of problem and says what it found, or why it could not look."""
+"""The registry of detectors: each looks for one kind of problem and says what it found, or why it could not look.
+
+A detector of facts (a count, a sum that is overdue) answers with findings. One that looks over cuts, or tests anything,
+answers with `Comparisons`: all that it compared. `control` decides which of them are findings, over all detectors.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.findings.comparison import Comparisons
+from revops_analysis.findings.control import findings_of, judged
 from revops_analysis.findings.finding import Detection, Finding, rank
 from revops_analysis.findings.playbook import Playbook
+from revops_analysis.findings.words import cut_name
 
 if TYPE_CHECKING:
     from revops_analysis.metrics.registry import MetricResult
@@ -48,16 +55,17 @@ class Question:
         return compute_metric(self.snapshot, name, period=period or self.period, by=by, where=where)
 
 
-Answer = Sequence[Finding] | NotAssessed
+Answer = Sequence[Finding] | Comparisons | NotAssessed
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A named detector of a chapter; `facts` are the names its playbook text may use."""
+    """A named detector of a chapter; `facts` are the names its playbook text may use, `budget` as in `detector`."""
 
     name: str
     chapter: str
     facts: tuple[str, ...]
+    budget: float
     detect: Callable[[Question], Answer]
 
 
@@ -65,15 +73,19 @@ _REGISTRY: dict[str, Detector] = {}
 
 
 def detector(
-    name: str, chapter: str, facts: Sequence[str] = ()
+    name: str, chapter: str, facts: Sequence[str] = (), budget: float = 0.0
 ) -> Callable[[Callable[[Question], Answer]], Callable[[Question], Answer]]:
-    """Register the decorated function as the detector `name` of a chapter; a name can be taken only once."""
+    """Register the decorated function as the detector `name` of a chapter; a name can be taken only once.
+
+    `budget` is for detectors that answer with `Comparisons`: their part of the error that is spent on all, against the
+    budgets of the others (1 as a rule, more where a miss costs more). Detectors of facts have none.
+    """
 
     def add(function: Callable[[Question], Answer]) -> Callable[[Question], Answer]:
         taken = _REGISTRY.get(name)
         if taken is not None and taken.detect.__qualname__ != function.__qualname__:
             raise ConfigurationError("A detector's name is taken.", found=name, where=function.__module__)
-        _REGISTRY[name] = Detector(name, chapter, tuple(facts), function)
+        _REGISTRY[name] = Detector(name, chapter, tuple(facts), budget, function)
         return function
 
     return add
@@ -88,6 +100,48 @@ def detectors(chapter: str | None = None) -> dict[str, Detector]:
     return {name: item for name, item in sorted(_REGISTRY.items()) if chapter in (None, item.chapter)}
 
 
+def error_share(name: str) -> float:
+    """The detector's share of the error spent on all: its budget over the budgets of all that are registered.
+
+    It depends on no detector's answer and not on which chapter is asked. Raises ConfigurationError without a budget.
+    """
+    every = detectors()
+    if every[name].budget <= 0:
+        raise ConfigurationError(
+            "A detector that compares has no budget.", found=name, fix=f"give detector({name!r}, …) a budget, such as 1"
+        )
+    return every[name].budget / sum(item.budget for item in every.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What one detector found. `comparisons` is empty for facts; `reason` says why it could not look, else None."""
+
+    findings: tuple[Finding, ...]
+    comparisons: pd.DataFrame
+    reason: str | None = None
+
+
+_COMPARED = ("n", "effect", "low", "high", "p_value", "weight", "p_adjusted", "confidence", "money")
+_LISTED = ("detector", "chapter", "cut", *_COMPARED[:2], "unit", *_COMPARED[2:])
+
+
+def assess(question: Question, name: str) -> Assessment:
+    """Ask one detector, and control false discovery over what it compared."""
+    item = detectors()[name]
+    answer = item.detect(question)
+    nothing = pd.DataFrame(columns=list(_LISTED))
+    if isinstance(answer, NotAssessed):
+        return Assessment((), nothing, answer.reason)
+    if not isinstance(answer, Comparisons):
+        return Assessment(tuple(answer), nothing)
+    frame = judged(answer, error_share(name))
+    listed = frame.assign(
+        detector=name, chapter=item.chapter, unit=answer.unit, cut=[cut_name(dict(dims)) for dims in frame["dims"]]
+    )
+    return Assessment(tuple(findings_of(question, answer, frame)), listed[list(_LISTED)])
+
+
 def detect(snapshot: Snapshot, period: Period, playbook: Playbook, chapter: str | None = None) -> Detection:
     """Ask every detector, or those of one chapter, and rank what they found.
 
@@ -96,15 +150,18 @@ def detect(snapshot: Snapshot, period: Period, playbook: Playbook, chapter: str 
     asked = detectors(chapter)
     playbook.check({name: item.facts for name, item in asked.items()})
     question = Question(snapshot, period, playbook)
-    answers = {name: item.detect(question) for name, item in asked.items()}
+    answers = {name: assess(question, name) for name in asked}
     silent = [
         {"detector": name, "chapter": asked[name].chapter, "reason": answer.reason}
         for name, answer in answers.items()
-        if isinstance(answer, NotAssessed)
+        if answer.reason is not None
     ]
-    found = [finding for answer in answers.values() if not isinstance(answer, NotAssessed) for finding in answer]
-    looked = tuple(name for name, answer in answers.items() if not isinstance(answer, NotAssessed))
-    return Detection(tuple(rank(found)), pd.DataFrame(silent, columns=["detector", "chapter", "reason"]), looked)
+    found = [finding for answer in answers.values() for finding in answer.findings]
+    looked = tuple(name for name, answer in answers.items() if answer.reason is None)
+    compared = [answer.comparisons for answer in answers.values() if len(answer.comparisons)]
+    listed = pd.concat(compared, ignore_index=True) if compared else pd.DataFrame(columns=list(_LISTED))
+    not_assessed = pd.DataFrame(silent, columns=["detector", "chapter", "reason"])
+    return Detection(tuple(rank(found)), not_assessed, looked, listed)
 
 
 def find_problems(workspace: Workspace, period: str | Period | None = None, chapter: str | None = None) -> Detection:

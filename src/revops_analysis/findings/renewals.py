@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from revops_analysis.findings.building import MOST, Judgement, Subject, build
-from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.building import Judgement, Subject, build
+from revops_analysis.findings.finding import MOST, Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import money, share
 

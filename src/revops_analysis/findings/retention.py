@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 from scipy.stats import norm
 
-from revops_analysis.findings.building import MOST, Judgement, Subject, build
-from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.building import Judgement, Subject, build
+from revops_analysis.findings.comparison import Comparisons, Row, dims_of
+from revops_analysis.findings.finding import MOST, Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_name, money, share
 from revops_analysis.periods import same_period_last_year
 
 CHAPTER = "cohort_nrr"
 
-FALSE_DISCOVERY = 0.05
-"""Share of false alarms that is accepted among the declines reported."""
 
-
-@detector("nrr_decline", CHAPTER, facts=("cut", "since", "rate", "rate_before", "amount"))
+@detector("nrr_decline", CHAPTER, facts=("cut", "since", "rate", "rate_before", "amount"), budget=1)
 def nrr_decline(question: Question) -> Answer:
     """Net revenue retention that fell within a year, in the whole company or in a segment.
 
     The two rates stand on different twelve months and mostly the same accounts; their intervals are treated as
-    independent. False discovery is controlled over all cuts.
+    independent.
     """
-    from revops_analysis.statistics.false_discovery import benjamini_hochberg
-
     compared = pd.concat([_compare(question, []), _compare(question, ["segment"])], ignore_index=True)
-    known = compared.dropna(subset=["p_value"]).reset_index(drop=True)
-    if known.empty:
+    if compared["p_value"].isna().all():
         reasons = compared["reason"].dropna()
         return NotAssessed(str(reasons.iloc[0]) if len(reasons) else "no interval for either year")
-    known["p_adjusted"] = benjamini_hochberg(known["p_value"].to_numpy())
-    fallen = known[(known["difference"] < 0) & (known["p_adjusted"] <= FALSE_DISCOVERY)]
-    return [_finding(question, row) for row in fallen.to_dict("records")]
+    return Comparisons(compared.assign(dims=dims_of(compared["dimension"], compared["label"])), "rate", _finding)
 
 
 def _compare(question: Question, by: list[str]) -> pd.DataFrame:
@@ -58,43 +49,35 @@ def _compare(question: Question, by: list[str]) -> pd.DataFrame:
     half = norm.ppf(0.975) * spread
     reason = both["reason"].where(both["reason"].notna(), both["reason_before"])
     label = both[by[0]].astype(object) if by else pd.Series([None] * len(both), dtype=object)
-    return both.drop(columns=by).assign(
+    return both.drop(columns=[*by, "low", "high"]).assign(
         dimension=by[0] if by else None,
         label=label.where(label.notna(), None),
         reason=reason,
-        difference=difference,
-        difference_low=difference - half,
-        difference_high=difference + half,
-        p_value=2 * norm.sf(z.abs()),
+        effect=difference,
+        low=difference - half,
+        high=difference + half,
+        p_value=norm.cdf(z),
+        money=-difference * both["mrr_before"].astype(float) * 12,
     )
 
 
-def _finding(question: Question, row: dict[Any, Any]) -> Finding:
-    dims = () if row["dimension"] is None else ((row["dimension"], row["label"]),)
-    yearly = -row["difference"] * row["mrr_before"] * 12
+def _finding(question: Question, row: Row) -> Finding:
     earlier = same_period_last_year(question.period, question.snapshot.definitions.fiscal_calendar)
     facts = {
-        "cut": cut_name(dict(dims)),
+        "cut": cut_name(dict(row["dims"])),
         "since": earlier.label,
         "rate": share(row["value"]),
         "rate_before": share(row["value_before"]),
-        "amount": money(yearly, question.currency),
+        "amount": money(row["money"], question.currency),
     }
     what = (
         f"Net revenue retention of {facts['cut']} fell to {facts['rate']} in {question.period.label} from "
         f"{facts['rate_before']} in {earlier.label}; on the revenue of then, that is {facts['amount']} a year."
     )
-    evidence = Evidence(
-        int(row["n"]),
-        row["difference"],
-        "rate",
-        row["difference_low"],
-        row["difference_high"],
-        float(row["p_adjusted"]),
-    )
-    severity: Severity = "critical" if row["value"] < 1 and not dims else "warning"
-    judged = (evidence, Judgement(severity, min(MOST, 1 - float(row["p_adjusted"])), yearly))
-    return build(question, Subject("nrr_decline", Place(CHAPTER, "retention over time"), dims), what, facts, judged)
+    severity: Severity = "critical" if row["value"] < 1 and not row["dims"] else "warning"
+    judged = (row["evidence"], Judgement(severity, row["confidence"], row["money"]))
+    subject = Subject("nrr_decline", Place(CHAPTER, "retention over time"), row["dims"])
+    return build(question, subject, what, facts, judged)
 
 
 @detector("implausible_retention", CHAPTER, facts=("rate", "latest", "accounts", "share"))
@@ -131,32 +114,48 @@ def implausible_retention(question: Question) -> Answer:
     ]
 
 
-@detector("worsening_cohort", CHAPTER, facts=("cohort", "since", "age", "rate", "rate_before", "amount"))
+@detector("worsening_cohort", CHAPTER, facts=("cohort", "since", "age", "rate", "rate_before", "amount"), budget=1)
 def worsening_cohort(question: Question) -> Answer:
-    """Quarterly cohorts that keep less of their revenue than all earlier ones did at the same age."""
+    """Quarterly cohorts that keep less of their revenue than all earlier ones did at the same age.
+
+    Every cohort is compared at every age it has reached; only the latest age is said.
+    """
     from revops_analysis.metrics.retention.worsening import worsening_cohorts
 
     found = worsening_cohorts(question.snapshot, "grr")
     if found.reason or not found.tested:
         return NotAssessed(found.reason or "no cohort and its forerunners have enough accounts of the same age")
-    return [_worse(question, row) for row in found.worse.to_dict("records")]
+    cells = found.cells
+    worse = found.worse.set_index("cohort")
+    rows = cells.assign(
+        dims=dims_of(["cohort"] * len(cells), cells["cohort"]),
+        effect=cells["difference"],
+        p_value=_one_sided(cells["p_value"], cells["difference"]),
+        since=cells["cohort"].map(worse["since"]),
+        money=cells["cohort"].map(worse["monthly"]).astype(float) * 12,
+        is_reported=~cells["cohort"].duplicated(keep="last") & cells["cohort"].isin(worse.index),
+    )
+    return Comparisons(rows, "rate", _worse)
 
 
-def _worse(question: Question, row: dict[Any, Any]) -> Finding:
-    yearly = float(row["monthly"]) * 12
+def _one_sided(p_value: pd.Series, difference: pd.Series) -> pd.Series:
+    """Of a symmetric two-sided p-value, the part on the side of a fall."""
+    return (p_value / 2).where(difference <= 0, 1 - p_value / 2)
+
+
+def _worse(question: Question, row: Row) -> Finding:
     facts = {
         "cohort": row["cohort"],
         "since": row["since"],
         "age": f"{row['age_months']} months",
         "rate": share(row["value"]),
         "rate_before": share(row["before"]),
-        "amount": money(yearly, question.currency),
+        "amount": money(row["money"], question.currency),
     }
     what = (
         f"Cohort {row['cohort']} keeps {facts['rate']} of its first revenue after {facts['age']}, earlier cohorts kept "
         f"{facts['rate_before']} at that age; below them since {row['since']}, which is {facts['amount']} a year."
     )
-    evidence = Evidence(int(row["n"]), row["difference"], "rate", row["low"], row["high"], float(row["p_adjusted"]))
-    judged = (evidence, Judgement("warning", min(MOST, 1 - float(row["p_adjusted"])), yearly))
-    subject = Subject("worsening_cohort", Place(CHAPTER, "cohorts that worsen"), (("cohort", row["cohort"]),))
+    judged = (row["evidence"], Judgement("warning", row["confidence"], row["money"]))
+    subject = Subject("worsening_cohort", Place(CHAPTER, "cohorts that worsen"), row["dims"])
     return build(question, subject, what, facts, judged)

@@ -1,4 +1,4 @@
-"""Detector of falling win rates: the last periods against those before, over many cuts, false alarms controlled.
+"""Detector of falling win rates: the last periods against those before, over many cuts.
 
 A drop can be sudden or slow to show, because deals created after it take months to close. So the report's period is
 looked at alone, with the one before it, and with the three before it, each against the four periods before that.
@@ -7,14 +7,16 @@ looked at alone, with the one before it, and with the three before it, each agai
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from revops_analysis.findings.building import MOST, Judgement, Subject, build
-from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.building import Judgement, Subject, build
+from revops_analysis.findings.comparison import Comparisons, Row, dims_of
+from revops_analysis.findings.finding import Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_name, money, share
 from revops_analysis.metrics.deals import closed, headline
@@ -35,9 +37,6 @@ EARLIER_PERIODS = 4
 MINIMUM_CLOSED = 10
 """A cut with fewer deals closed on either side is not compared."""
 
-FALSE_DISCOVERY = 0.05
-"""Share of false alarms that is accepted among the drops reported."""
-
 CUTS = ("segment", "source", "product", "type")
 """Dimensions looked at, beside the whole company. Those without a known past need the definitions' permission."""
 
@@ -47,15 +46,15 @@ class WinRateComparison:
     """Win rates of the last periods against earlier ones, a row a cut and span.
 
     `frame`: dimension, label (both null for the whole company), span (periods on the later side), won, closed,
-    amount_closed (reporting currency), rate, won_before, closed_before, rate_before, difference, low, high, p_value,
-    p_adjusted (over all rows). `periods`: from the report's period backwards.
+    amount_closed (reporting currency), rate, won_before, closed_before, rate_before, difference, low, high, p_value
+    (two-sided), p_lower (of a fall). `periods`: from the report's period backwards.
     """
 
     frame: pd.DataFrame
     periods: tuple[Period, ...]
 
 
-@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"))
+@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"), budget=2)
 def win_rate_drop(question: Question) -> Answer:
     """A win rate by number that fell against the periods before, in the whole company or in a cut."""
     compared = compare_win_rates(question)
@@ -63,20 +62,23 @@ def win_rate_drop(question: Question) -> Answer:
         return NotAssessed(
             f"fewer than {MINIMUM_CLOSED} deals closed up to {question.period.label} or in the periods before"
         )
-    drops = compared.frame[(compared.frame["difference"] < 0) & (compared.frame["p_adjusted"] <= FALSE_DISCOVERY)]
-    clearest = drops.sort_values(["p_adjusted", "span"], kind="stable")
-    clearest = clearest[~clearest.duplicated(["dimension", "label"])]
-    return [_finding(question, compared, row) for row in clearest.to_dict("records")]
+    frame = compared.frame
+    rows = frame.assign(
+        dims=dims_of(frame["dimension"], frame["label"]),
+        n=frame["closed"],
+        effect=frame["difference"],
+        p_value=frame["p_lower"],
+        money=-frame["difference"] * frame["amount_closed"],
+    )
+    return Comparisons(rows, "rate", partial(_finding, compared.periods))
 
 
 def compare_win_rates(question: Question) -> WinRateComparison:
     """Compare win rates over `CUTS` and as a whole, for each of `SPANS`.
 
     Cuts with fewer than ten closed deals on either side are left out, and so is a cut that holds the same deals as one
-    before it (expansions that all come from customers). Interval and test: `compare_proportions`; false discovery is
-    controlled over all cuts and spans by Benjamini & Hochberg, which stays valid for such positively related tests.
+    before it (expansions that all come from customers). Interval and test: `compare_proportions`.
     """
-    from revops_analysis.statistics.false_discovery import benjamini_hochberg
     from revops_analysis.statistics.proportions import compare_proportions
 
     periods = _periods(question)
@@ -91,7 +93,6 @@ def compare_win_rates(question: Question) -> WinRateComparison:
     frame = distinct.assign(
         rate=distinct["won"] / distinct["closed"], rate_before=distinct["won_before"] / distinct["closed_before"]
     ).join(difference)
-    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].to_numpy())
     return WinRateComparison(frame, periods)
 
 
@@ -146,24 +147,19 @@ def _sides(counts: pd.DataFrame, span: int) -> pd.DataFrame:
     return both.assign(dimension=dimension, label=label.where(label.notna(), None), span=span)
 
 
-def _finding(question: Question, compared: WinRateComparison, row: dict[Any, Any]) -> Finding:
-    dims = () if row["dimension"] is None else ((row["dimension"], row["label"]),)
-    lost = -row["difference"] * row["amount_closed"]
-    first, last = compared.periods[row["span"] - 1].label, compared.periods[0].label
+def _finding(periods: tuple[Period, ...], question: Question, row: Row) -> Finding:
+    first, last = periods[row["span"] - 1].label, periods[0].label
     facts = {
-        "cut": cut_name(dict(dims)),
+        "cut": cut_name(dict(row["dims"])),
         "period": last if row["span"] == 1 else f"{first} to {last}",
         "rate": share(row["rate"]),
         "rate_before": share(row["rate_before"]),
-        "amount": money(lost, question.currency),
+        "amount": money(row["money"], question.currency),
     }
     what = (
         f"The win rate of {facts['cut']} fell to {facts['rate']} in {facts['period']} from {facts['rate_before']} in "
         f"the {EARLIER_PERIODS} periods before; on what closed, that is {facts['amount']}."
     )
-    evidence = Evidence(
-        int(row["closed"]), row["difference"], "rate", row["low"], row["high"], float(row["p_adjusted"])
-    )
-    severity: Severity = "warning" if dims else "critical"
-    judged = (evidence, Judgement(severity, min(MOST, 1 - float(row["p_adjusted"])), lost))
-    return build(question, Subject("win_rate_drop", Place(CHAPTER, "win rate"), dims), what, facts, judged)
+    severity: Severity = "warning" if row["dims"] else "critical"
+    judged = (row["evidence"], Judgement(severity, row["confidence"], row["money"]))
+    return build(question, Subject("win_rate_drop", Place(CHAPTER, "win rate"), row["dims"]), what, facts, judged)

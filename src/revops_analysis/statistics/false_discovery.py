@@ -1,40 +1,85 @@
-"""False-discovery control over many comparisons: Benjamini–Hochberg adjusted p-values and local rates."""
+"""False-discovery control over many comparisons: adjusted p-values, weights, and how likely each one is chance."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
+from scipy.optimize import brentq, isotonic_regression
+from scipy.stats import norm
 
 from revops_analysis.errors import ConfigurationError
 
 FloatArray = npt.NDArray[np.float64]
+FEW = 50
+"""With fewer comparisons the share of true ones among them is not estimated from their p-values."""
+_NONE = 0.01  # an effect so many standard errors away is no effect
 _TINY = 1e-200  # p-values below it count as 0: a density over such a width is beyond what a float holds
 
 
-def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
+def benjamini_hochberg(p_values: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> FloatArray:
     """Adjusted p-values: reject those ≤ q and the expected share of false ones among the rejected is ≤ q.
 
     Input and result have one number a comparison, in the same order. A comparison that could not be made (nan) stays
-    nan and does not count as one. Ties get the same result.
+    nan and does not count as one. Ties get the same result. `weights` (≥ 0, chosen without looking at the p-values) say
+    where power is wanted; they are scaled to mean 1 over the comparisons made, and one with weight 0 is never rejected.
 
-    Source: Benjamini & Hochberg, J. R. Statist. Soc. B 57 (1995) 289–300.
-    Raises ConfigurationError for numbers outside [0, 1].
+    Source: Benjamini & Hochberg, J. R. Statist. Soc. B 57 (1995) 289–300; weights: Genovese, Roeder & Wasserman,
+    Biometrika 93 (2006) 509–524. Raises ConfigurationError for p-values outside [0, 1] and negative weights.
 
     >>> benjamini_hochberg([0.01, 0.02, 0.03, float("nan"), 0.5]).round(4).tolist()
     [0.04, 0.04, 0.04, nan, 0.5]
+    >>> benjamini_hochberg([0.02, 0.02], weights=[3, 1]).round(4).tolist()
+    [0.0267, 0.04]
     """
     p = _checked(p_values)
     known = ~np.isnan(p)
     m = int(known.sum())
     adjusted = np.full(len(p), np.nan)
-    order = np.argsort(p[known], kind="stable")
-    stepped = p[known][order] * m / np.arange(1, m + 1)
+    scaled = _weighted(p, weights)[known]
+    order = np.argsort(scaled, kind="stable")
+    stepped = scaled[order] * m / np.arange(1, m + 1)
     least = np.minimum.accumulate(stepped[::-1])[::-1]
     ranked = np.empty(m)
     ranked[order] = np.minimum(least, 1.0)
     adjusted[known] = ranked
     return adjusted
+
+
+def power_weights(effects: npt.ArrayLike, level: float) -> FloatArray:
+    """Weights that find most true effects when the i-th, if there is one, lies `effects[i]` standard errors from none.
+
+    `level` is the error that may be spent in all, by Bonferroni's sum. A comparison too small to show its effect gets
+    next to nothing, one that shows it at any level gets little, and what is saved goes to those where it decides. The
+    weights have mean 1; effects must come from sample sizes alone, never from the outcome. All 0: all weights 1.
+
+    Source: Roeder & Wasserman, Statist. Sci. 24 (2009) 398–413, eq. 6. Raises ConfigurationError for negative effects
+    and a level outside (0, 1).
+
+    >>> power_weights([0.5, 3.0, 3.0, 9.0], 0.05).round(2).tolist()
+    [0.09, 1.96, 1.96, 0.0]
+    """
+    sizes = np.atleast_1d(np.asarray(effects, dtype=float))
+    if not (sizes >= 0).all() or not 0 < level < 1:
+        raise ConfigurationError("Effects are ≥ 0 and a level lies between 0 and 1.", found=f"{sizes[:3]}, {level}")
+    shown = sizes > _NONE
+    m = len(sizes)
+    if not shown.any():
+        return np.ones(m)
+
+    def spent(log_c: float) -> FloatArray:
+        levels = np.zeros(m)
+        levels[shown] = norm.sf(sizes[shown] / 2 + np.exp(log_c) / sizes[shown])
+        return levels
+
+    # Small c spends most: Σ Φ̄(ξ ÷ 2). Where even that is less than the level, what is left goes to all alike.
+    if spent(-50.0).sum() <= level:
+        return _mean_one(spent(-50.0))
+    found = brentq(lambda c: spent(c).sum() - level, -50.0, 20.0)
+    return _mean_one(spent(found))
+
+
+def _mean_one(weights: FloatArray) -> FloatArray:
+    return weights * (len(weights) / weights.sum())
 
 
 def null_share(p_values: npt.ArrayLike, threshold: float = 0.5) -> float:
@@ -51,6 +96,42 @@ def null_share(p_values: npt.ArrayLike, threshold: float = 0.5) -> float:
     if len(known) == 0:
         return float("nan")
     return float(min(1.0, ((known > threshold).sum() + 1) / (len(known) * (1 - threshold))))
+
+
+def null_probability(
+    p_values: npt.ArrayLike, weights: npt.ArrayLike | None = None, comparisons: float | None = None
+) -> FloatArray:
+    """For each comparison, the probability that nothing is going on in it: a local rate that few comparisons can bear.
+
+    By Bayes' rule: prior odds × how much likelier the p-value is if something is going on. The latter is at most
+    1 ÷ (−e p ln p), whatever the size of the effect (p < 1 ÷ e; 1 above). A priori one effect is expected among m
+    comparisons and one more, `weights` (mean 1) saying where; from 50 comparisons on, as many as the lower limit (95%,
+    one-sided) of 1 − `null_share` where that is more, up to one half. `comparisons` is m where these are part of a
+    larger family; by default their number.
+
+    nan stays nan. The result rises with p. Source: Sellke, Bayarri & Berger, Am. Stat. 55 (2001) 62–71; prior odds of
+    1 to m: Scott & Berger, Ann. Stat. 38 (2010) 2587–2619.
+
+    >>> null_probability([0.05]).round(3).tolist(), null_probability([0.001], comparisons=100).round(3).tolist()
+    ([0.289], [0.653])
+    """
+    p = _checked(p_values)
+    known = ~np.isnan(p)
+    made = int(known.sum())
+    result = np.full(len(p), np.nan)
+    if not made:
+        return result
+    share = 1 / ((made if comparisons is None else comparisons) + 1)
+    if made >= FEW:
+        # Above one half lie at least half of the nulls, and not by chance alone more than that but for a spread.
+        above = (p[known] > 0.5).sum() + norm.ppf(0.95) * np.sqrt(made) / 2
+        share = max(share, 1 - float(above) / (made / 2))
+    prior = np.minimum(share * _scaled(p, weights), 0.5)[known]
+    tested = np.maximum(p[known], _TINY)
+    against = np.where(tested < 1 / np.e, -np.e * tested * np.log(tested), 1.0)
+    null = (1 - prior) * against
+    result[known] = null / (null + prior)
+    return result
 
 
 def local_fdr(p_values: npt.ArrayLike) -> FloatArray:
@@ -88,6 +169,20 @@ def _local(points: FloatArray, count: npt.NDArray[np.int64], share: float) -> Fl
     at_points = np.concatenate([at_zero, density])[: len(points)]
     quotient = np.divide(share, at_points, out=np.ones(len(points)), where=at_points > 0)
     return np.minimum(quotient, 1.0)
+
+
+def _scaled(p: FloatArray, weights: npt.ArrayLike | None) -> FloatArray:
+    """Weights with mean 1 over the comparisons that were made."""
+    given = np.ones(len(p)) if weights is None else np.atleast_1d(np.asarray(weights, dtype=float))
+    if len(given) != len(p) or not (given >= 0).all():
+        raise ConfigurationError("Each comparison needs a weight ≥ 0.", found=f"{len(given)} for {len(p)} comparisons")
+    total = given[~np.isnan(p)].sum()
+    return given * ((~np.isnan(p)).sum() / total) if total > 0 else np.ones(len(p))
+
+
+def _weighted(p: FloatArray, weights: npt.ArrayLike | None) -> FloatArray:
+    scaled = _scaled(p, weights)
+    return np.minimum(np.divide(p, scaled, out=np.ones(len(p)), where=scaled > 0), 1.0)
 
 
 def _checked(p_values: npt.ArrayLike) -> FloatArray:
