@@ -117,7 +117,9 @@ class PipelineOverview:
         return both[is_end | (both["all_deals"] > 0) | (both["in_period_deals"] > 0)].reset_index(drop=True)
 
     def largest_moves(self, snapshot: Snapshot) -> pd.DataFrame:
-        """What changed the open pipeline most: [opportunity_id, name, owner, opening, closing, change, reason]."""
+        """What changed the open pipeline most: [opportunity_id, name, owner, opening, closing, change,
+        primary_reason].
+        """
         top = self.movement.deals[self.movement.deals["change"] != 0].head(_LARGEST)
         deals = snapshot.deals
         known = deals.filter(
@@ -125,7 +127,8 @@ class PipelineOverview:
         )
         words = known.select("opportunity_id", "name", owner=known.owner_name).to_pandas()
         named = top.merge(words, on="opportunity_id", how="left")
-        return named[["opportunity_id", "name", "owner", "opening", "closing", "change", "reason"]]
+        renamed = named.rename(columns={"reason": "primary_reason"})  # a table's column `reason` says what is missing
+        return renamed[["opportunity_id", "name", "owner", "opening", "closing", "change", "primary_reason"]]
 
 
 def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverview:

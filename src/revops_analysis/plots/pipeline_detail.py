@@ -96,13 +96,14 @@ def plot_win_rates(found: WinLoss) -> Figure:
         axes.hlines(rows[mask], part["low"], part["high"], color=colour, linewidth=2)
         axes.scatter(part["rate"], rows[mask], color=colour, s=36, zorder=3)
     axes.axvline(found.rate, color=INK, linestyle=":", linewidth=1.2)
-    for row, (high, n) in enumerate(zip(frame["high"], frame["closed"], strict=True)):
-        axes.annotate(count(n), (high, rows[row]), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9)
+    right = min(1.05, float(frame["high"].max()) * 1.06)
+    for row, n in zip(rows, frame["closed"], strict=True):
+        axes.annotate(count(n), (right, row), va="center", fontsize=9)
     axes.set_yticks(rows, [_label(cut, value) for cut, value in zip(frame["cut"], frame["value"], strict=True)])
     axes.set_ylim(rows[-1] + 0.8, -0.8)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, min(1.12, float(frame["high"].max()) * 1.2))
-    percent_axis(axes, "x", "Won of closed, 95% interval; blue: unlike the rest")
+    axes.set_xlim(0, right * 1.14)
+    percent_axis(axes, "x", "Won of closed (right: number); blue: unlike the rest")
     titled(made, win_rates_title(found))
     return made
 
