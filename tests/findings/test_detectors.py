@@ -118,7 +118,7 @@ def test_a_win_rate_that_fell_is_found_in_its_cut_only(playbook):
 def test_too_few_closed_deals_are_no_evidence(playbook):
     answer = assess(ask(_closed(3, 3, "2026-08-01"), playbook), "win_rate_drop")
     assert answer.reason is not None
-    assert "fewer than 10 deals closed up to 2026-Q3" in answer.reason
+    assert "fewer than 10 deals closed in the year to 2026-09-30" in answer.reason
 
 
 def coverage(playbook, **changes):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.findings.finding import Evidence, Finding, Place, rank, to_frame
+from revops_analysis.findings.finding import Evidence, Finding, Place, distinct, finding_from_json, rank, to_frame
 
 ONE = Finding(
     id="overdue_pipeline",
@@ -90,3 +90,13 @@ def test_frame_has_a_row_each_and_missing_money_stays_missing():
 def test_an_incomplete_finding_is_refused(wrong):
     with pytest.raises(ConfigurationError, match="incomplete"):
         replace(ONE, **wrong)
+
+
+def test_what_two_chapters_say_of_one_problem_is_said_once():
+    small = replace(ONE, id="a", money=Decimal(10), about="overdue deals")
+    large = replace(ONE, id="b", money=Decimal(20), about="overdue deals")
+    alone = [replace(ONE, id=name, money=Decimal(5)) for name in ("c", "d")]
+    assert [finding.id for finding in distinct([small, *alone, large])] == ["b", "c", "d"]
+    old = {name: value for name, value in large.to_json().items() if name != "about"}
+    old["evidence"].pop("among")
+    assert finding_from_json(old).about == ""  # a run folder written before findings had it

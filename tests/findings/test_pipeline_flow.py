@@ -15,7 +15,6 @@ from revops_analysis.findings.pipeline_flow import (
     bottleneck_stage,
     creation_below_need,
     slippage_above_others,
-    slow_stage,
 )
 from revops_analysis.findings.playbook import Playbook, load_playbook
 from revops_analysis.findings.registry import NotAssessed, Question, detect
@@ -81,7 +80,7 @@ def test_creation_is_below_need_for_a_high_target_only(playbook: Playbook, targe
 
 def test_without_history_or_target_each_says_what_is_missing(playbook: Playbook) -> None:
     bare = Question(make_snapshot({"opportunities": [{"opportunity_id": "o1", "stage": "Proposal"}]}), PERIOD, playbook)
-    for detector in (slippage_above_others, bottleneck_stage, slow_stage, creation_below_need):
+    for detector in (slippage_above_others, bottleneck_stage, creation_below_need):
         answer = detector(bare)
         assert isinstance(answer, NotAssessed)
         assert answer.reason

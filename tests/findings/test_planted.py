@@ -6,7 +6,6 @@ import ibis
 import pytest
 
 from builders import make_definitions, make_store
-from revops_analysis.findings.pipeline_flow import slow_stage
 from revops_analysis.findings.playbook import load_playbook
 from revops_analysis.findings.registry import Question, assess
 from revops_analysis.periods import FiscalCalendar, parse_period
@@ -44,11 +43,3 @@ def test_a_planted_drop_is_found_and_nothing_else(tmp_path, project_root, option
     playbook = load_playbook(project_root / "params" / "playbook.yml")
     question = Question(snapshot, parse_period("2026-Q3", FiscalCalendar()), playbook)
     assert [finding.id for finding in assess(question, "win_rate_drop").findings] == expected
-
-
-def test_a_stage_that_slowed_down_is_the_one_where_less_time_brings_most(tmp_path, project_root):
-    snapshot = Snapshot(simulated(tmp_path, scenario="slow_stage", scale=0.3), make_definitions(), "2026-09-30")
-    playbook = load_playbook(project_root / "params" / "playbook.yml")
-    (found,) = slow_stage(Question(snapshot, parse_period("2026-Q3", FiscalCalendar()), playbook))
-    assert found.id == "slow_stage:stage=Proposal"
-    assert found.confidence > 0.9

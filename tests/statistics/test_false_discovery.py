@@ -111,11 +111,22 @@ def test_power_weights_have_mean_one_and_find_no_less_than_equal_ones(effects, l
         assert power[0] >= power[1] - (norm.sf(norm.isf(each)) + each) * (shown <= 0.01).sum() - 1e-9
 
 
-def test_a_single_p_value_promises_no_more_than_the_bound_of_sellke_bayarri_and_berger():
-    # Sellke, Bayarri & Berger (2001), table 1, odds of even chance: p = .05 leaves .289, p = .01 .111, p = .001 .0184.
-    assert [float(null_probability([p])[0]) for p in (0.05, 0.01, 0.001)] == pytest.approx([0.289, 0.111, 0.0184], 5e-3)
+def test_a_single_p_value_promises_less_than_the_bound_of_sellke_bayarri_and_berger():
+    # Sellke, Bayarri & Berger (2001), table 1, even odds: p = .05 leaves at least .289, p = .01 .111, p = .001 .0184.
+    found = null_probability([0.05])[0], null_probability([0.01])[0], null_probability([0.001])[0]
+    assert all(mine > bound for mine, bound in zip(found, (0.289, 0.111, 0.0184), strict=True))
+    assert found == pytest.approx((0.359, 0.182, 0.046), abs=2e-3)
     assert null_probability([0.01], comparisons=100)[0] > 0.9
+    assert null_probability([0.7])[0] == pytest.approx(0.5)
     assert np.isnan(null_probability([float("nan")])[0])
+
+
+@given(p_lists)
+def test_the_probability_of_nothing_rises_with_p_and_falls_with_weight(values):
+    p = np.array(values)
+    chance = null_probability(p)
+    assert ((chance >= 0) & (chance <= 1)).all()
+    assert (np.diff(chance[np.argsort(p, kind="stable")]) >= -1e-9).all()
 
 
 @pytest.mark.parametrize("made", [8, 40, 200])

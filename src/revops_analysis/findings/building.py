@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -37,11 +38,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Subject:
-    """Which detector found it, in which cut, and where the detail is shown."""
+    """Which detector found it, in which cut, where the detail is shown; `about` as in `Finding`."""
 
     detector: str
     place: Place
     dims: tuple[tuple[str, object], ...] = ()
+    about: str = ""
 
 
 def figure(result: MetricResult) -> Figure:
@@ -73,7 +75,32 @@ def build(
         owner=play.owner,
         proposed_fix=play.proposal(facts),
         place=subject.place,
+        about=subject.about,
     )
+
+
+LARGE = 0.05
+"""Part of a year's bookings at stake, times confidence, from which on a comparison that holds can be critical."""
+
+SURE = 0.9
+"""The confidence that it needs for that."""
+
+
+def severity_of(question: Question, row: Mapping[str, object]) -> Severity:
+    """Critical where it is sure (confidence of .9) and money × confidence is at least 5% of the bookings of the year.
+
+    The year: 364 days to the period's end. Where either amount is not known: warning.
+    """
+    stake, confidence = row["money"], row["confidence"]
+    year = question.snapshot.once(("bookings of the year", question.end), lambda: _year_of_bookings(question))
+    if not isinstance(stake, float) or not isinstance(confidence, float) or pd.isna(stake) or not year:
+        return "warning"
+    return "critical" if confidence >= SURE and stake * confidence >= LARGE * year else "warning"
+
+
+def _year_of_bookings(question: Question) -> float | None:
+    start = question.end - timedelta(days=363)
+    return figure(question.metric("bookings", f"{start.isoformat()}..{question.end.isoformat()}")).value
 
 
 def chance_above(value: float, low: float | None, high: float | None, limit: float) -> float:

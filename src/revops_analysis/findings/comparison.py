@@ -37,6 +37,9 @@ class Comparisons:
     - is_reported (optional, True): False for rows that belong to the family but are not said on their own;
     - whatever else `say` reads.
 
+    `narrow`, where given, says which of the rows that hold say something of their own (a mask over them): a segment
+    that falls takes its products and the whole company with it, and one finding is enough.
+
     `say` makes the finding of one row. It gets the row with p_adjusted, confidence, evidence and among (how many
     comparisons were made in all) added, and leaves these as they are.
     """
@@ -44,6 +47,7 @@ class Comparisons:
     frame: pd.DataFrame
     unit: str
     say: Callable[[Question, Row], Finding]
+    narrow: Callable[[pd.DataFrame], pd.Series] | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in REQUIRED if name not in self.frame.columns]

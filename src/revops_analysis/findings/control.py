@@ -53,5 +53,7 @@ def holding(frame: pd.DataFrame) -> pd.DataFrame:
 
 def findings_of(question: Question, comparisons: Comparisons, frame: pd.DataFrame) -> list[Finding]:
     """The findings of what holds among judged comparisons."""
-    rows = [{str(name): value for name, value in row.items()} for row in holding(frame).to_dict("records")]
+    held = holding(frame)
+    said = held[comparisons.narrow(held)] if comparisons.narrow is not None and len(held) else held
+    rows = [{str(name): value for name, value in row.items()} for row in said.to_dict("records")]
     return [comparisons.say(question, {**row, "evidence": evidence_of(row, comparisons.unit)}) for row in rows]

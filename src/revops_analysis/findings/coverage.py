@@ -5,7 +5,7 @@ from __future__ import annotations
 from revops_analysis.findings.building import Figure, Judgement, Subject, build, chance_above, figure
 from revops_analysis.findings.finding import Evidence, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
-from revops_analysis.findings.words import money
+from revops_analysis.findings.words import cut_id, money
 from revops_analysis.metrics.coverage import TARGET_MET
 from revops_analysis.periods import Period, following
 
@@ -40,7 +40,8 @@ def coverage_below_required(question: Question) -> Answer:
         f"pipeline falls short by {facts['pipeline_needed']}, expected bookings by {facts['shortfall']}."
     )
     judged = (_evidence(coverage.value, required), _judged(coverage.value, required, shortfall))
-    subject = Subject("coverage_below_required", Place(CHAPTER, "coverage"), (("period", period.label),))
+    dims = (("period", period.label),)
+    subject = Subject("coverage_below_required", Place(CHAPTER, "coverage"), dims, cut_id("target", dict(dims)))
     return [build(question, subject, what, facts, judged)]
 
 

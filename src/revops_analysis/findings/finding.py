@@ -52,7 +52,8 @@ class Finding:
     `id` names the detector and the cut it found, and stays the same from report to report while the problem lasts.
     `what` is a sentence with the figures in it. `money` is what is at stake, as a positive amount rounded to cents in
     `currency`; None where no honest amount can be named. `confidence` runs from 0 to 1: how sure it is that the problem
-    is real and not chance. `owner` is who should act; `proposed_fix` comes from the playbook.
+    is real and not chance. `owner` is who should act; `proposed_fix` comes from the playbook. `about` is a key that
+    findings share when they say the same in other words, empty where no other does.
 
     Raises ConfigurationError for an empty text, a confidence outside 0 to 1, negative money or money without currency.
     """
@@ -67,6 +68,7 @@ class Finding:
     owner: str
     proposed_fix: str
     place: Place
+    about: str = ""
 
     def __post_init__(self) -> None:
         problems = [f"{name} is empty" for name in ("id", "what", "owner", "proposed_fix") if not getattr(self, name)]
@@ -110,6 +112,14 @@ def rank(findings: Iterable[Finding]) -> list[Finding]:
     first: dict[str, Finding] = {}
     for finding in sorted(findings, key=_place_in_order):
         first.setdefault(finding.id, finding)
+    return list(first.values())
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """`rank`, and of findings about the same only the first: two chapters may say one thing in their own words."""
+    first: dict[str, Finding] = {}
+    for finding in rank(findings):
+        first.setdefault(finding.about or f"only {finding.id}", finding)
     return list(first.values())
 
 

@@ -11,7 +11,7 @@ from revops_analysis.findings.building import Judgement, Subject, build
 from revops_analysis.findings.coverage import period_ahead
 from revops_analysis.findings.finding import Evidence, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
-from revops_analysis.findings.words import money, share
+from revops_analysis.findings.words import cut_id, money, share
 
 if TYPE_CHECKING:
     from revops_analysis.models.forecast import BookingsForecast
@@ -66,7 +66,8 @@ def forecast_below_target(question: Question) -> Answer:
     low, high = made.quantile("p2_5") - target, made.quantile("p97_5") - target
     open_deals = len(made.deals)
     judged = (Evidence(open_deals, -gap, "currency", low, high), Judgement(severity, 1 - chance, gap))
-    subject = Subject("forecast_below_target", Place(CHAPTER, "headline"), (("period", period.label),))
+    dims = (("period", period.label),)
+    subject = Subject("forecast_below_target", Place(CHAPTER, "headline"), dims, cut_id("target", dict(dims)))
     return [build(question, subject, what, facts, judged)]
 
 
@@ -95,7 +96,7 @@ def forecast_on_past_dates(question: Question) -> Answer:
         "whose close date has passed."
     )
     judged = (Evidence(len(late), part, "rate"), Judgement("warning", 1.0, expected))
-    subject = Subject("forecast_on_past_dates", Place(CHAPTER, "risk"), (("period", facts["period"]),))
+    subject = Subject("forecast_on_past_dates", Place(CHAPTER, "risk"), (("period", facts["period"]),), "overdue deals")
     return [build(question, subject, what, facts, judged)]
 
 

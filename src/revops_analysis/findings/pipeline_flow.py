@@ -161,33 +161,3 @@ def bottleneck_stage(question: Question) -> Answer:
     judged = (evidence, Judgement("info", min(MOST, float(row["best"])), float(row["gain"])))
     subject = Subject("bottleneck_stage", Place(HEALTH, "which stage to improve"), (("stage", row["stage"]),))
     return [build(question, subject, what, facts, judged)]
-
-
-@detector("slow_stage", HEALTH, facts=("stage", "days", "gain", "best"))
-def slow_stage(question: Question) -> Answer:
-    """The stage in which a tenth less time would bring most, if chance cannot be why it comes first."""
-    from revops_analysis.metrics.dealflow.stage_chain import stage_what_if
-
-    if not question.snapshot.has("opportunity_history"):
-        return NotAssessed("the source has no opportunity_history table")
-    found = stage_what_if(question.snapshot, year_to(question.snapshot, question.period))
-    if found.reason:
-        return NotAssessed(found.reason)
-    if found.slowest is None:
-        return []
-    row = found.frame[found.frame["stage"] == found.slowest].iloc[0]
-    facts = {
-        "stage": row["stage"],
-        "days": f"{row['days']:.0f}",
-        "gain": money(row["gain_faster"], question.currency),
-        "best": share(row["best_faster"]),
-    }
-    what = (
-        f"Deals that advance spend {facts['days']} days in {facts['stage']}, and a tenth less would bring "
-        f"{facts['gain']} of bookings a quarter, more than in any other stage in {facts['best']} of resamples."
-    )
-    limits = (float(row["low_faster"]), float(row["high_faster"]))
-    evidence = Evidence(int(row["entered"]), float(row["gain_faster"]), "currency", *limits)
-    judged = (evidence, Judgement("info", min(MOST, float(row["best_faster"])), float(row["gain_faster"])))
-    subject = Subject("slow_stage", Place(HEALTH, "which stage to improve"), (("stage", row["stage"]),))
-    return [build(question, subject, what, facts, judged)]

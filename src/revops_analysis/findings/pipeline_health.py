@@ -39,7 +39,11 @@ def overdue_pipeline(question: Question) -> Answer:
     )
     severity: Severity = "critical" if part > 2 * limit else "warning"
     judged = (Evidence(late.n, part, "rate"), Judgement(severity, 1.0, late.value))
-    return [build(question, Subject("overdue_pipeline", Place(CHAPTER, "ageing")), what, facts, judged)]
+    return [
+        build(
+            question, Subject("overdue_pipeline", Place(CHAPTER, "ageing"), about="overdue deals"), what, facts, judged
+        )
+    ]
 
 
 @detector("stalled_deals", CHAPTER, facts=("n", "amount", "share", "stage", "stage_amount"))

@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,6 +48,11 @@ class Question:
     def currency(self) -> str:
         """Currency of every amount: the reporting currency."""
         return self.snapshot.definitions.reporting_currency
+
+    @property
+    def end(self) -> date:
+        """The last day looked at: the end of the period, or the as-of date where that comes first."""
+        return min(self.period.end, self.snapshot.as_of)
 
     def metric(self, name: str, period: Any = None, by: Sequence[str] = (), where: str | None = None) -> MetricResult:
         """A metric of the registry; the report's period unless another is given."""

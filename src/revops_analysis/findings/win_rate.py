@@ -1,165 +1,106 @@
-"""Detector of falling win rates: the last periods against those before, over many cuts.
+"""Detector of falling win rates: the last weeks against the two years before, over many cuts, like with like.
 
-A drop can be sudden or slow to show, because deals created after it take months to close. So the report's period is
-looked at alone, with the one before it, and with the three before it, each against the four periods before that.
+A drop can be sudden or slow to show, because deals created after it take months to close. So the last 13, 26 and 52
+weeks are looked at, each against the two years before. Weeks and not periods: wins crowd at the end of a quarter, and
+13 weeks hold one end wherever they begin.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-import pandas as pd
+import numpy as np
 
-from revops_analysis.findings.building import Judgement, Subject, build
-from revops_analysis.findings.comparison import Comparisons, Row, dims_of
-from revops_analysis.findings.finding import Finding, Place, Severity
+from revops_analysis.findings.building import Judgement, Subject, build, severity_of
+from revops_analysis.findings.comparison import Comparisons, Row
+from revops_analysis.findings.cuts import Cases, changes, clearest, dated_cuts, relevance_of, stratum_of, weights_for
+from revops_analysis.findings.finding import Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
-from revops_analysis.findings.words import cut_name, money, share
+from revops_analysis.findings.words import cut_id, cut_name, money, share, weeks_to
 from revops_analysis.metrics.deals import closed, headline
 from revops_analysis.metrics.registry import MetricRequest, get_metric
-from revops_analysis.periods import Period, previous
+from revops_analysis.metrics.stage_moves import SLICE_DAYS
+from revops_analysis.periods import Period
+from revops_analysis.statistics.stratified import compare_shares
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from revops_analysis.tables.snapshot import Snapshot
 
 CHAPTER = "pipeline_health"
 
-SPANS = (1, 2, 4)
-"""How many periods, up to the report's, are taken together on the later side."""
-
-EARLIER_PERIODS = 4
-"""How many periods before those make the earlier side."""
-
 MINIMUM_CLOSED = 10
 """A cut with fewer deals closed on either side is not compared."""
+
+POINTS = 0.10
+"""The fall that weights are chosen for: ten points."""
 
 CUTS = ("segment", "source", "product", "type")
 """Dimensions looked at, beside the whole company. Those without a known past need the definitions' permission."""
 
-
-@dataclass(frozen=True)
-class WinRateComparison:
-    """Win rates of the last periods against earlier ones, a row a cut and span.
-
-    `frame`: dimension, label (both null for the whole company), span (periods on the later side), won, closed,
-    amount_closed (reporting currency), rate, won_before, closed_before, rate_before, difference, low, high, p_value
-    (two-sided), p_lower (of a fall). `periods`: from the report's period backwards.
-    """
-
-    frame: pd.DataFrame
-    periods: tuple[Period, ...]
+SLICES = 12
+"""How many times 91 days are read: a year and the two before it."""
 
 
-@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"), budget=2)
+@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"), budget=3)
 def win_rate_drop(question: Question) -> Answer:
-    """A win rate by number that fell against the periods before, in the whole company or in a cut."""
-    compared = compare_win_rates(question)
-    if compared.frame.empty:
-        return NotAssessed(
-            f"fewer than {MINIMUM_CLOSED} deals closed up to {question.period.label} or in the periods before"
-        )
-    frame = compared.frame
-    rows = frame.assign(
-        dims=dims_of(frame["dimension"], frame["label"]),
-        n=frame["closed"],
-        effect=frame["difference"],
-        p_value=frame["p_lower"],
-        money=-frame["difference"] * frame["amount_closed"],
+    """A win rate by number that fell against the two years before, in the whole company or in a cut."""
+    cuts = dated_cuts(question.snapshot, CUTS)
+    cases = closed_cases(question.snapshot, question.end, cuts)
+    pairs = [("segment", name) for name in cuts if name != "segment"] if "segment" in cuts else []
+    rows = changes(cases, [(), *((name,) for name in cuts), *pairs], compare_shares)
+    enough = rows[(rows["size"] >= MINIMUM_CLOSED) & (rows["size_before"] >= MINIMUM_CLOSED)].reset_index(drop=True)
+    if enough.empty:
+        reason = f"fewer than {MINIMUM_CLOSED} deals closed in the year to {question.end} or in the two years before"
+        return NotAssessed(reason)
+    frame = enough.assign(
+        n=enough["size"],
+        effect=enough["difference"],
+        p_value=enough["p_lower"],
+        money=-enough["difference"] * enough["amount"],
+        weight=weights_for(enough, POINTS, relevance_of(enough["dims"])),
     )
-    return Comparisons(rows, "rate", partial(_finding, compared.periods))
+    return Comparisons(frame, "rate", _say, lambda held: clearest(cases, held, compare_shares))
 
 
-def compare_win_rates(question: Question) -> WinRateComparison:
-    """Compare win rates over `CUTS` and as a whole, for each of `SPANS`.
-
-    Cuts with fewer than ten closed deals on either side are left out, and so is a cut that holds the same deals as one
-    before it (expansions that all come from customers). Interval and test: `compare_proportions`.
-    """
-    from revops_analysis.statistics.proportions import compare_proportions
-
-    periods = _periods(question)
-    counts = [_counts(question, periods, cut) for cut in _cuts(question)]
-    sides = pd.concat([_sides(count, span) for count in counts for span in SPANS], ignore_index=True)
-    enough = sides[(sides["closed"] >= MINIMUM_CLOSED) & (sides["closed_before"] >= MINIMUM_CLOSED)]
-    same = ["span", "won", "closed", "amount_closed", "won_before", "closed_before"]
-    distinct = enough[~enough.duplicated(same)].reset_index(drop=True)
-    difference = compare_proportions(
-        (distinct["won"], distinct["closed"]), (distinct["won_before"], distinct["closed_before"])
-    )
-    frame = distinct.assign(
-        rate=distinct["won"] / distinct["closed"], rate_before=distinct["won_before"] / distinct["closed_before"]
-    ).join(difference)
-    return WinRateComparison(frame, periods)
+def closed_cases(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
+    """Headline deals closed in the three years up to `end`: won or lost, like with like by segment and type."""
+    return snapshot.once(("closed deals", end, tuple(cuts)), lambda: _closed(snapshot, end, cuts))
 
 
-def _periods(question: Question) -> tuple[Period, ...]:
-    periods = [question.period]
-    while len(periods) < max(SPANS) + EARLIER_PERIODS:
-        periods.append(previous(periods[-1], question.snapshot.definitions.fiscal_calendar))
-    return tuple(periods)
+def _closed(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
+    first = (np.datetime64(end) - np.timedelta64(SLICES * SLICE_DAYS - 1, "D")).astype(object)
+    window = Period("three years", first, end)
+    deals = closed(headline(snapshot.deals), window)
+    day = (deals.status == "won").ifelse(deals.booked_on, deals.closed_on)
+    named = MetricRequest(get_metric("win_rate"), snapshot, window, tuple(cuts)).named(deals)
+    frame = deals.select("status", day=day, amount=deals.amount.cast("float64"), **named).to_pandas()
+    back = (np.datetime64(end) - frame["day"].to_numpy().astype("datetime64[D]")) / np.timedelta64(1, "D")
+    frame = frame.assign(slice=back.astype(np.int64) // SLICE_DAYS)
+    alike = stratum_of(frame, [name for name in ("segment", "type") if name in cuts])
+    won = (frame["status"] == "won").to_numpy(dtype=float)
+    return Cases(frame, won, np.ones(len(frame)), alike)
 
 
-def _cuts(question: Question) -> list[str | None]:
-    """The whole company and each dimension whose past may be used."""
-    allowed = question.snapshot.definitions.allowed_current_columns
-    dated = [cut for cut in CUTS if cut == "type" or f"opportunities.{cut}" in allowed]
-    question.snapshot.require_dated([f"opportunities.{cut}" for cut in dated if cut != "type"], "a cut over time")
-    return [None, *dated]
-
-
-def _counts(question: Question, periods: tuple[Period, ...], cut: str | None) -> pd.DataFrame:
-    """Won and closed deals by period (0: the report's) and value of the cut: one question to the engine."""
-    snapshot = question.snapshot
-    kept = snapshot.keep(f"closed deals by period {periods}", lambda: _placed(snapshot, periods))
-    placed = kept.mutate(label=ibis.null("string") if cut is None else kept[cut].cast("string"))
-    sums = {"won": (placed.status == "won").sum(), "closed": placed.count(), "amount_closed": placed.amount.sum()}
-    frame = placed.group_by(["label", "place"]).aggregate(**sums).to_pandas()
-    named = frame["label"].astype(object)
-    return frame.assign(
-        amount_closed=frame["amount_closed"].astype("float64"), dimension=cut, label=named.where(named.notna(), None)
-    )
-
-
-def _placed(snapshot: Snapshot, periods: tuple[Period, ...]) -> ir.Table:
-    """Closed deals with what they are cut by and the number of the period in which they closed."""
-    whole = Period("all", periods[-1].start, periods[0].end)
-    deals = closed(headline(snapshot.deals), whole)
-    starts = [(deals.closed_on >= ibis.literal(period.start), place) for place, period in enumerate(periods)]
-    dimensions = MetricRequest(get_metric("win_rate"), snapshot, whole, CUTS).named(deals)
-    return deals.select("status", "amount", place=ibis.cases(*starts), **dimensions)
-
-
-def _sides(counts: pd.DataFrame, span: int) -> pd.DataFrame:
-    """The later and the earlier side of each value of a cut, a row each."""
-    late = counts["place"] < span
-    early = (counts["place"] >= span) & (counts["place"] < span + EARLIER_PERIODS)
-    sums = [
-        counts[side].groupby("label", dropna=False, sort=True)[["won", "closed", "amount_closed"]].sum()
-        for side in (late, early)
-    ]
-    both = sums[0].join(sums[1].drop(columns="amount_closed"), how="inner", rsuffix="_before").reset_index()
-    label = both["label"].astype(object)
-    dimension = counts["dimension"].iloc[0] if len(counts) else None
-    return both.assign(dimension=dimension, label=label.where(label.notna(), None), span=span)
-
-
-def _finding(periods: tuple[Period, ...], question: Question, row: Row) -> Finding:
-    first, last = periods[row["span"] - 1].label, periods[0].label
+def _say(question: Question, row: Row) -> Finding:
     facts = {
         "cut": cut_name(dict(row["dims"])),
-        "period": last if row["span"] == 1 else f"{first} to {last}",
-        "rate": share(row["rate"]),
-        "rate_before": share(row["rate_before"]),
+        "period": weeks_to(row["span"], question.end),
+        "rate": share(row["hits"] / row["size"]),
+        "rate_before": share(row["hits_before"] / row["size_before"]),
         "amount": money(row["money"], question.currency),
     }
     what = (
         f"The win rate of {facts['cut']} fell to {facts['rate']} in {facts['period']} from {facts['rate_before']} in "
-        f"the {EARLIER_PERIODS} periods before; on what closed, that is {facts['amount']}."
+        f"the two years before ({100 * row['effect']:+.1f} points like for like); on what closed, that is "
+        f"{facts['amount']}."
     )
-    severity: Severity = "warning" if row["dims"] else "critical"
-    judged = (row["evidence"], Judgement(severity, row["confidence"], row["money"]))
-    return build(question, Subject("win_rate_drop", Place(CHAPTER, "win rate"), row["dims"]), what, facts, judged)
+    judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
+    return build(
+        question,
+        Subject("win_rate_drop", Place(CHAPTER, "win rate"), row["dims"], cut_id("fewer wins", dict(row["dims"]))),
+        what,
+        facts,
+        judged,
+    )

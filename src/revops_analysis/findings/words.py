@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 
@@ -32,6 +33,15 @@ def cut_name(dims: Mapping[str, object]) -> str:
     """
     parts = [f"{name.replace('_', ' ')} {'not given' if value is None else value}" for name, value in dims.items()]
     return ", ".join(parts) or "the whole company"
+
+
+def weeks_to(span: int, end: date) -> str:
+    """So many times thirteen weeks up to a day.
+
+    >>> weeks_to(2, date(2026, 9, 30))
+    'the 26 weeks to 2026-09-30'
+    """
+    return f"the {13 * span} weeks to {end.isoformat()}"
 
 
 def cut_id(detector: str, dims: Mapping[str, object]) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from revops_analysis.findings.finding import finding_from_json, rank
+from revops_analysis.findings.finding import distinct, finding_from_json, rank
 from revops_analysis.reporting import pages
 from revops_analysis.reporting.chapter import PARTS, latest_values_note
-from revops_analysis.reporting.fragments import render_findings, render_headline
+from revops_analysis.reporting.fragments import render_findings, render_headline, render_short
 from revops_analysis.reporting.key_figures import Facts, document, dump_json, figure_from_json
 from revops_analysis.reporting.publish import write_file
 from revops_analysis.reporting.summary import write_summary
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from revops_analysis.reporting.preparation import Preparation
     from revops_analysis.reporting.runner import Outcome
 
-TOP_FINDINGS = 5
+TOP_FINDINGS = 10
 _HOME = "../../../../../index.html"
 
 
@@ -38,6 +39,7 @@ def assemble(
     parts = {outcome.name: _part(staged, outcome.name) for outcome in outcomes}
     for outcome in outcomes:
         page = pages.ChapterPage(outcome.name, prepared.spec.title, outcome.error, banner, checks_text(gate))
+        page = replace(page, opening=_opening(parts[outcome.name]))
         (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
         marked = _marked(outcome.notebook, banner)
         (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
@@ -128,14 +130,19 @@ def _first_page(
     return pages.render_page("run_index.html.j2", banner=banner_text(gate), run=run)
 
 
+def _opening(part: dict[str, Any]) -> str:
+    """The chapter's own findings in short."""
+    return render_short(rank(finding_from_json(row) for row in part.get("findings", [])))
+
+
 def _headline(part: dict[str, Any], currency: str) -> Markup | None:
     rows = [figure_from_json(row) for row in part.get("headline", [])]
     return Markup(render_headline(rows, currency)) if rows else None  # noqa: S704 - escaped by its template
 
 
 def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
-    """The findings with the most expected money, over all chapters."""
-    ranked = rank(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
+    """The findings with the most expected money, over all chapters, each problem once."""
+    ranked = distinct(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
     return Markup(render_findings(ranked[:TOP_FINDINGS], linked=True))  # noqa: S704 - escaped by its template
 
 

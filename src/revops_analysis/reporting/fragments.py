@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROWS_SHOWN = 200
+OPENING_FINDINGS = 3
+"""How many findings a chapter opens with."""
 
 
 @lru_cache(maxsize=1)
@@ -40,6 +44,8 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     made.filters["value"] = format_value
     made.filters["with_unit"] = with_unit
+    made.filters["anchor"] = finding_anchor
+    made.filters["p_value"] = p_value
     return made
 
 
@@ -146,6 +152,35 @@ def render_figure(svg: str, spec: FigureSpec) -> str:
 def render_headline(rows: Sequence[KeyFigure], currency: str) -> str:
     """The headline figures as cards: name, value, interval, and the reason where there is no value."""
     return render("headline.html.j2", rows=rows, currency=currency)
+
+
+def finding_anchor(finding: Finding) -> str:
+    """The id of a finding's block on its chapter's page, made of its id.
+
+    >>> from types import SimpleNamespace
+    >>> finding_anchor(SimpleNamespace(id="win_rate_drop:segment=Mid-Market"))
+    'finding-win-rate-drop-segment-mid-market-8655'
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", finding.id.lower()).strip("-")
+    # Other signs become one dash, so two ids could share a name; a few digits of the whole keep them apart.
+    return f"finding-{words[:80]}-{hashlib.sha256(finding.id.encode()).hexdigest()[:4]}"
+
+
+def p_value(value: float) -> str:
+    """A p-value as it is read: three places, and a limit where it is smaller than they show.
+
+    >>> p_value(0.0314), p_value(0.00001)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def render_short(findings: Sequence[Finding]) -> str:
+    """The first findings, a line each with a link to the whole: what a chapter opens with. Empty without findings."""
+    if not findings:
+        return ""
+    more = len(findings) - OPENING_FINDINGS
+    return render("findings_short.html.j2", findings=findings[:OPENING_FINDINGS], more=max(more, 0))
 
 
 def render_findings(findings: Sequence[Finding], *, linked: bool = False) -> str:

@@ -56,13 +56,17 @@ def render_page(template: str, *, banner: str = "", **fields: Any) -> str:
 
 @dataclass(frozen=True)
 class ChapterPage:
-    """What a chapter's page needs beside the notebook: names, the report it belongs to, what went wrong, the gate."""
+    """What a chapter's page needs beside the notebook: names, the report it belongs to, what went wrong, the gate.
+
+    `opening` is what it opens with, as HTML of ours: its findings in short.
+    """
 
     name: str
     report_title: str
     error: str = ""
     banner: str = ""
     checks: str = "not run"
+    opening: str = ""
 
 
 def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
@@ -70,7 +74,7 @@ def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
     from markupsafe import Markup
 
     exported, _ = _exporter().from_notebook_node(_with_code_together(notebook))
-    body, contents = _with_anchors(exported)
+    body, contents = _with_anchors(_opened(exported, page.opening))
     return render_page(
         "chapter_page.html.j2",
         banner=page.banner,
@@ -82,6 +86,12 @@ def render_chapter(notebook: NotebookNode, page: ChapterPage) -> str:
         contents=contents,
         body=Markup(body),  # noqa: S704 - outputs are escaped where they are made, texts by the exporter
     )
+
+
+def _opened(body: str, opening: str) -> str:
+    """The body with the findings in short before its first section: after the title, the question and the facts."""
+    first = body.find("<h2")
+    return body if not opening else f"{opening}{body}" if first < 0 else f"{body[:first]}{opening}{body[first:]}"
 
 
 def _with_code_together(notebook: NotebookNode) -> NotebookNode:

@@ -10,8 +10,7 @@ from scipy.stats import norm
 from revops_analysis.errors import ConfigurationError
 
 FloatArray = npt.NDArray[np.float64]
-FEW = 50
-"""With fewer comparisons the share of true ones among them is not estimated from their p-values."""
+_HOLDS = 0.05  # false discovery at which others count as effects when the odds of one are taken
 _NONE = 0.01  # an effect so many standard errors away is no effect
 _TINY = 1e-200  # p-values below it count as 0: a density over such a width is beyond what a float holds
 
@@ -103,17 +102,19 @@ def null_probability(
 ) -> FloatArray:
     """For each comparison, the probability that nothing is going on in it: a local rate that few comparisons can bear.
 
-    By Bayes' rule: prior odds × how much likelier the p-value is if something is going on. The latter is at most
-    1 ÷ (−e p ln p), whatever the size of the effect (p < 1 ÷ e; 1 above). A priori one effect is expected among m
-    comparisons and one more, `weights` (mean 1) saying where; from 50 comparisons on, as many as the lower limit (95%,
-    one-sided) of 1 − `null_share` where that is more, up to one half. `comparisons` is m where these are part of a
-    larger family; by default their number.
+    By Bayes' rule: prior odds × how much likelier the p-value is if something is going on. For the latter p has the
+    density κ p^(κ−1), every κ between 0 (a strong effect) and 1 (none) being as likely, which gives
+    (1 − p + p ln p) ÷ (p ln² p) and is at least 1. A priori one effect is expected among m comparisons and one more,
+    `weights` (mean 1) saying where; and besides it 95% of the others that hold at a false discovery of 5%, up to one
+    half of all. That estimate, unlike the share of large p-values, bears comparisons that depend on each other.
+    `comparisons` is m where these are part of a larger family; by default their number.
 
-    nan stays nan. The result rises with p. Source: Sellke, Bayarri & Berger, Am. Stat. 55 (2001) 62–71; prior odds of
-    1 to m: Scott & Berger, Ann. Stat. 38 (2010) 2587–2619.
+    nan stays nan. The result rises with p. Source: Sellke, Bayarri & Berger, Am. Stat. 55 (2001) 62–71, for the
+    densities; Vovk & Wang, Ann. Stat. 49 (2021) 1736–1754, for their average; prior odds of 1 to m: Scott & Berger,
+    Ann. Stat. 38 (2010) 2587–2619.
 
-    >>> null_probability([0.05]).round(3).tolist(), null_probability([0.001], comparisons=100).round(3).tolist()
-    ([0.289], [0.653])
+    >>> null_probability([0.05]).round(3).tolist(), null_probability([0.0001], comparisons=100).round(3).tolist()
+    ([0.359], [0.459])
     """
     p = _checked(p_values)
     known = ~np.isnan(p)
@@ -121,17 +122,19 @@ def null_probability(
     result = np.full(len(p), np.nan)
     if not made:
         return result
-    share = 1 / ((made if comparisons is None else comparisons) + 1)
-    if made >= FEW:
-        # Above one half lie at least half of the nulls, and not by chance alone more than that but for a spread.
-        above = (p[known] > 0.5).sum() + norm.ppf(0.95) * np.sqrt(made) / 2
-        share = max(share, 1 - float(above) / (made / 2))
-    prior = np.minimum(share * _scaled(p, weights), 0.5)[known]
-    tested = np.maximum(p[known], _TINY)
-    against = np.where(tested < 1 / np.e, -np.e * tested * np.log(tested), 1.0)
-    null = (1 - prior) * against
-    result[known] = null / (null + prior)
+    family = made if comparisons is None else comparisons
+    holds = (benjamini_hochberg(p, weights) * family / made <= _HOLDS)[known]
+    others = (1 - _HOLDS) * (holds.sum() - holds)
+    prior = np.minimum((1 + others) / (family + 1) * _scaled(p, weights)[known], 0.5)
+    result[known] = (1 - prior) / (1 - prior + prior * _evidence(p[known]))
     return result
+
+
+def _evidence(p: FloatArray) -> FloatArray:
+    """How much likelier the p-value is if something is going on; at least 1, as a large one speaks for nothing."""
+    inside = np.clip(p, _TINY, 0.999)
+    log = np.log(inside)
+    return np.maximum((1 - inside + inside * log) / (inside * log**2), 1.0)
 
 
 def local_fdr(p_values: npt.ArrayLike) -> FloatArray:

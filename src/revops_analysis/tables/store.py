@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,7 +134,8 @@ class PartOfStore(Store):
         supplied = tuple(table for table in whole.info.supplied_tables if table not in without)
         super().__init__(whole.con, replace(whole.info, supplied_tables=supplied), whole.database)
         self._whole = whole
-        self._prefix = f"part_{re.sub(r'[^A-Za-z0-9]+', '_', name)}_"
+        # Short, because an engine may cut the names of tables: PostgreSQL does after 63 characters.
+        self._prefix = f"part_{hashlib.sha256(name.encode()).hexdigest()[:8]}_"
         ids = self.keep("deals", deals)
         kept = {"opportunities": whole.table("opportunities"), STATES: whole.states}
         self._own = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from revops_analysis.findings.finding import Finding, finding_from_json, rank
+from revops_analysis.findings.finding import Finding, distinct, finding_from_json
 from revops_analysis.reporting.assembly import banner_text, checks_text
 from revops_analysis.reporting.formats import format_value, with_unit
 from revops_analysis.reporting.key_figures import KeyFigure, figure_from_json
@@ -85,7 +85,7 @@ def content_of(run: MailedRun) -> Content:
     """
     chapters = run.summary["chapters"]
     currency = run.key_figures["currency"]
-    findings = rank(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
+    findings = distinct(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
     gate = run.manifest["gate"]
     return Content(
         title=one_line(run.manifest["title"]),
