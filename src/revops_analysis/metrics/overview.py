@@ -108,6 +108,21 @@ class PipelineOverview:
         }
         return pd.concat([parts.astype({"factor": object}), pd.DataFrame([whole])], ignore_index=True)
 
+    def flow_figures(self) -> list[pd.DataFrame]:
+        """What is published of needed creation, by quarter, and of the stages' what-if, by stage: tidy frames."""
+        need = self.creation.frame
+        needed = need[["period", "low", "high", "n", "reason"]].assign(
+            metric="pipeline_needed", value=need["needed"], unit="currency"
+        )
+        gains = self.what_if.frame[["stage", "low", "high"]].assign(
+            metric="bookings_from_one_point_more",
+            value=self.what_if.frame["gain"],
+            unit="currency",
+            n=self.what_if.frame["entered"],
+            reason=self.what_if.reason,
+        )
+        return [needed, gains]
+
     def movement_table(self) -> pd.DataFrame:
         """Both movements side by side: [line, all, all_deals, in_period, in_period_deals]; empty lines left out."""
         whole = self.movement.lines.rename(columns={"value": "all", "n": "all_deals"})
