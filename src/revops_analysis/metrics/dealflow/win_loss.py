@@ -37,8 +37,8 @@ def win_loss(book: DealBook, period: Period) -> WinLoss:
     """Cut the deals closed in a period; see `WinLoss`. Deals of several cuts are the same deals: rows are not added."""
     deals = book.deals
     inside = deals["closed_on"].between(pd.Timestamp(period.start), pd.Timestamp(period.end))
-    closed = deals[inside & deals["status"].isin(["won", "lost"])].assign(is_won=deals["status"] == "won")
-    closed = closed.assign(size=size_bands(closed["cents"]))
+    closed = deals[inside & deals["status"].isin(["won", "lost"])]
+    closed = closed.assign(is_won=closed["status"] == "won", size=size_bands(closed["cents"]))
     parts = [_cut(closed, name) for name in CUTS]
     cuts = _tested(pd.concat(parts, ignore_index=True), closed)
     rate = float(closed["is_won"].mean()) if len(closed) else None
