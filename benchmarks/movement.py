@@ -5,8 +5,8 @@
 Scale 100 has about a million deals. The company is simulated and loaded first, outside the clock; `--folder` keeps the
 project, and a second run finds it there. Each tool runs in a process of its own. Seconds are the work from the loaded
 tables to the lines: both days' states of every deal rebuilt from history, compared, and summed; MB is the peak of the
-process. Plain pandas knows created, won, lost, amount and the ends; it has no reopened, restored, omitted or moved
-deals, no split of exchange rate from amount, and no cents that are exact.
+process. Plain pandas knows created, won, lost, amount and the ends; it prices lost deals as on the first day, and has
+no reopened, restored, omitted or moved deals, no split of exchange rate from amount, and no cents that are exact.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def in_pandas(context: Context) -> Facts:
         "created": a1[both["status_0"].isna() & (now | ended)].sum(),
         "amount": (a1 - a0)[was & (now | ended)].sum(),
         "won": -a1[ended & (both["status_1"] == "won")].sum(),
-        "lost": -a1[ended & (both["status_1"] == "lost")].sum(),
+        "lost": -a0[ended & (both["status_1"] == "lost")].sum(),
         "closing": a1[now].sum(),
     }
     return {name: round(float(value), 2) for name, value in lines.items()}

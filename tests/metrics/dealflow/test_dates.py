@@ -75,8 +75,11 @@ def test_dates_come_true_early_on_time_late_or_not_at_all(book: DealBook) -> Non
     assert may.loc["pushed, then won", "days_late"] == 20
     habits = date_habits(book).set_index("owner")
     assert habits.index[0] == ALL
-    shares = habits.loc[ALL, ["lost", "early", "on_time", "late"]].astype(float)
+    shares = habits.loc[ALL, ["early", "on_time", "late"]].astype(float)
     assert shares.sum() == pytest.approx(1)
+    decided = rows["outcome"].dropna()
+    assert habits.loc[ALL, "lost"] == pytest.approx((decided == "lost").mean())
+    assert shares["late"] == pytest.approx((decided == "late").sum() / (decided != "lost").sum())
     assert habits.loc[ALL, "month_end"] == pytest.approx((rows["given"].dt.is_month_end).mean())
 
 

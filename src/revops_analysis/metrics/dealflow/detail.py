@@ -80,6 +80,7 @@ def _published(slipped: Slippage, habits: pd.DataFrame, ended: WinLoss) -> pd.Da
     won = round(ended.rate * ended.closed) if ended.rate is not None else 0
     won_low, won_high = wilson_interval([won], [ended.closed])
     decided = int(all_dates["dates"]) - int(all_dates["undecided"])
+    judged = round(decided * (1 - float(all_dates["lost"]))) if decided else 0
     no_dates = "no date given by sellers is on record and decided"
     rows: list[tuple[Any, ...]] = [
         (
@@ -92,9 +93,9 @@ def _published(slipped: Slippage, habits: pd.DataFrame, ended: WinLoss) -> pd.Da
             "no deal is known to have been expected in a past month",
         ),
         ("win_rate_of_year", ended.rate, "rate", won_low[0], won_high[0], ended.closed, "no deal closed in the year"),
-        ("dates_kept", all_dates["on_time"], "rate", None, None, decided, no_dates),
+        ("dates_kept", all_dates["on_time"], "rate", None, None, judged, no_dates),
         ("dates_at_month_end", all_dates["month_end"], "rate", None, None, int(all_dates["dates"]), no_dates),
-        ("days_late", all_dates["days_late"], "days", None, None, decided, "too few of the deals have closed"),
+        ("days_late", all_dates["days_late"], "days", None, None, judged, "too few of the deals have closed"),
     ]
     frame = pd.DataFrame(rows, columns=["metric", "value", "unit", "low", "high", "n", "reason"])
     return frame.assign(reason=frame["reason"].where(frame["value"].isna(), None))

@@ -39,7 +39,8 @@ def date_habits(book: DealBook) -> pd.DataFrame:
     """One row a seller, and first all together: [owner, dates, deals, undecided, lost, early, on_time, late, shrunk,
     low, high, days_late, month_end].
 
-    Shares are of dates that are decided: `lost` are deals lost since, whenever that was. `shrunk` is the share on time
+    `lost` is the share of decided dates whose deals were lost since; early, on_time and late are shares of the others,
+    deals won or still open past the date, and null where there is none. `shrunk` is the share on time
     pulled towards all sellers' with its interval (empirical Bayes, deals as cases, because a deal's dates hang
     together). `days_late` is the median by Kaplan–Meier over deals won or still open, which count for as long as they
     are late already; null while it is not known. `month_end` is the share of dates that are a month's last day: one in
@@ -54,7 +55,7 @@ def date_habits(book: DealBook) -> pd.DataFrame:
     whole = pd.DataFrame([{"owner": ALL, **_summary(rows)}])
     if parts.empty:
         return whole.assign(shrunk=float("nan"), low=float("nan"), high=float("nan"))[_COLUMNS]
-    cases = parts["decided_deals"].to_numpy(dtype=float)
+    cases = parts["kept_deals"].to_numpy(dtype=float)
     shrunk = shrink_beta_binomial(parts["on_time"].fillna(0).to_numpy(dtype=float) * cases, cases).frame
     parts = parts.join(shrunk[["shrunk", "low", "high"]])
     ordered = parts.sort_values(["shrunk", "owner"], ignore_index=True)
@@ -70,17 +71,18 @@ _COLUMNS = [
 def _summary(rows: pd.DataFrame) -> dict[str, object]:
     from revops_analysis.statistics.survival import kaplan_meier
 
-    decided = rows[rows["outcome"].notna()]
-    shares = {name: float((decided["outcome"] == name).mean()) for name in ("lost", "early", "on_time", "late")}
-    kept = rows[rows["outcome"] != "lost"]
+    decided, kept = rows[rows["outcome"].notna()], rows[rows["outcome"] != "lost"]
+    judged = kept[kept["outcome"].notna()]
+    shares = {name: float((judged["outcome"] == name).mean()) for name in ("early", "on_time", "late")}
     days = (kept["days_late"] + _BEFORE).clip(lower=0)
     median = kaplan_meier(days, kept["closed"]).median if len(kept) else None
     is_end = rows["given"] == rows["given"] + pd.offsets.MonthEnd(0)
     return {
         "dates": len(rows),
         "deals": rows["opportunity_id"].nunique(),
-        "decided_deals": decided["opportunity_id"].nunique(),
+        "kept_deals": judged["opportunity_id"].nunique(),
         "undecided": len(rows) - len(decided),
+        "lost": float((decided["outcome"] == "lost").mean()),
         **shares,
         "days_late": float("nan") if median is None else median - _BEFORE,
         "month_end": float(is_end.mean()),
