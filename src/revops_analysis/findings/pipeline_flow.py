@@ -39,8 +39,7 @@ def slippage_above_others(question: Question) -> Answer:
     found = slippage(book)
     if found.promises.empty:
         return NotAssessed("no deal is known to have been expected in a past month")
-    names = book.deals.dropna(subset=["owner_id"]).drop_duplicates("owner_id").set_index("owner_id")["owner"].to_dict()
-    return Comparisons(compare_slippage(found, names), "rate", _slips)
+    return Comparisons(compare_slippage(found, book.owner_names), "rate", _slips)
 
 
 def compare_slippage(found: Slippage, names: Mapping[Any, Any]) -> pd.DataFrame:

@@ -49,6 +49,12 @@ class DealBook:
         """The deals that make up the open pipeline."""
         return self.deals[(self.deals["status"] == "open") & ~self.deals["is_omitted"].astype(bool)]
 
+    @property
+    def owner_names(self) -> dict[str, str]:
+        """Names of owners by id, as they are now; an owner who has no deal now is not among them."""
+        known = self.deals.dropna(subset=["owner_id"]).drop_duplicates("owner_id")
+        return dict(zip(known["owner_id"], known["owner"].fillna(known["owner_id"]), strict=True))
+
 
 def deal_book(snapshot: Snapshot, outlook: Period) -> DealBook:
     """Read the deals once a snapshot and period ahead; see `DealBook`. Without history `moves` and `seen` are empty."""

@@ -49,9 +49,9 @@ def date_habits(book: DealBook) -> pd.DataFrame:
     from revops_analysis.statistics.shrinkage import shrink_beta_binomial
 
     rows = dates_given(book)
-    names = book.deals.dropna(subset=["owner_id"]).drop_duplicates("owner_id").set_index("owner_id")["owner"]
+    names = book.owner_names
     sellers = rows.groupby("owner_id", sort=True)
-    parts = pd.DataFrame([{"owner": names.get(key, key), **_summary(group)} for key, group in sellers])
+    parts = pd.DataFrame([{"owner": names.get(str(key), key), **_summary(group)} for key, group in sellers])
     whole = pd.DataFrame([{"owner": ALL, **_summary(rows)}])
     if parts.empty:
         return whole.assign(shrunk=float("nan"), low=float("nan"), high=float("nan"))[_COLUMNS]

@@ -49,9 +49,8 @@ def slippage(book: DealBook) -> Slippage:
     """What became of the deals expected in each of the last whole months; see `Slippage`."""
     promises = expected(book)
     pushes = _pushes(book)
-    names = book.deals.dropna(subset=["owner_id"]).drop_duplicates("owner_id").set_index("owner_id")["owner"]
     owners = by_owner(promises, pushes)
-    owners.insert(0, "owner", owners["owner_id"].map(names).fillna(owners["owner_id"]))
+    owners.insert(0, "owner", owners["owner_id"].map(book.owner_names).fillna(owners["owner_id"]))
     return Slippage(promises, by_month(promises, pushes), owners.drop(columns=["owner_id"]))
 
 
