@@ -91,7 +91,7 @@ def validate(context: Context) -> Facts:
     return {"rules": len(wrong), "failed_rows": int(sum(int(mask.sum()) for mask in wrong))}
 
 
-def _state(context: Context, day: str) -> pd.DataFrame:
+def deals_on(context: Context, day: str) -> pd.DataFrame:
     """Deals at the end of a day: the last change on or before it."""
     end = (pd.Timestamp(day, tz=ZONE) + pd.Timedelta(days=1)).tz_convert("UTC").tz_localize(None)
     history = _clean(context, "opportunity_history")
@@ -117,13 +117,13 @@ def _reporting(context: Context, frame: pd.DataFrame, day: str) -> pd.DataFrame:
 
 
 def as_of_state(context: Context) -> Facts:
-    counts = _state(context, PAST)["status"].value_counts()
+    counts = deals_on(context, PAST)["status"].value_counts()
     return {str(name): int(count) for name, count in counts.sort_index().items()}
 
 
 def bookings(context: Context) -> Facts:
     """Bookings, counts, win rates, sizes and cycle of the quarter."""
-    state = _state(context, "2026-09-30")
+    state = deals_on(context, "2026-09-30")
     state = state[state["type"].isin(["new", "expansion"])]
     day = pd.to_datetime(state["close_date"])
     inside = state[day.between(pd.Timestamp("2026-07-01"), pd.Timestamp("2026-09-30"))]
@@ -140,7 +140,7 @@ def bookings(context: Context) -> Facts:
 
 def pipeline(context: Context) -> Facts:
     """Open, overdue and created pipeline, and its concentration."""
-    state = _state(context, "2026-09-30")
+    state = deals_on(context, "2026-09-30")
     state = state[state["type"].isin(["new", "expansion"])]
     is_open = state[(state["status"] == "open") & (state["forecast_category"] != "Omitted")]
     late = pd.to_datetime(is_open["close_date"]) < pd.Timestamp("2026-09-30")
@@ -188,6 +188,12 @@ def retention(context: Context) -> Facts:
     }
 
 
+def movement(context: Context) -> Facts:
+    from benchmarks.movement import in_pandas
+
+    return in_pandas(context)
+
+
 PEERS: dict[str, Callable[[Context], Facts]] = {
     "load": load,
     "validate": validate,
@@ -196,4 +202,5 @@ PEERS: dict[str, Callable[[Context], Facts]] = {
     "metrics: pipeline": pipeline,
     "metrics: conversion": conversion,
     "metrics: retention": retention,
+    "movement": movement,
 }

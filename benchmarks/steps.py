@@ -44,14 +44,14 @@ def make_project(home: Path, scale: float) -> None:
 def prepare(step: str) -> Context:
     """Import what the step needs and open its workspace, so that only the step's own work is timed."""
     project = find_project()
-    if not step.startswith(("metrics: ", "findings", "as-of")):
+    if not step.startswith(("metrics: ", "findings", "as-of", "movement")):
         return Context(project)
     from revops_analysis import open_workspace
     from revops_analysis.metrics.registry import metrics
 
     metrics()
     workspace = open_workspace(SOURCE, as_of=AS_OF, project=project)
-    if not step.startswith("as-of"):
+    if not step.startswith(("as-of", "movement")):
         workspace.deals.count().execute()
     return Context(project, workspace)
 
@@ -103,6 +103,13 @@ def deals_view(context: Context) -> Facts:
     deals = context.workspace.at(PAST).deals
     status = deals.group_by("status").aggregate(n=deals.count()).order_by("status").to_pandas()
     return dict(zip(status["status"], status["n"].astype(int), strict=True))
+
+
+def movement(context: Context) -> Facts:
+    """The movement between two past days and the deals of one of its lines; see `benchmarks.movement`."""
+    from benchmarks.movement import movement as between
+
+    return between(context)
 
 
 def family(module: str) -> Callable[[Context], Facts]:
@@ -169,6 +176,7 @@ FIRST: dict[str, Callable[[Context], Facts]] = {
     "as-of deals, priced and joined": deals_view,
 }
 LAST: dict[str, Callable[[Context], Facts]] = {
+    "movement": movement,
     "findings": findings,
     "quarterly report": report,
     "simulate to page": everything,

@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 from builders import make_snapshot
 from metrics.generated import company
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.metrics.movement import LINES, MovementSpan, PipelineMovement, pipeline_movement
+from revops_analysis.metrics.movement import (
+    LINES,
+    MovementSpan,
+    PipelineMovement,
+    movement_between,
+    pipeline_movement,
+)
+from revops_analysis.metrics.movement_scope import narrowed
 from revops_analysis.metrics.registry import compute_metric
+from revops_analysis.metrics.where import Where
 from revops_analysis.periods import Period
 from revops_analysis.tables.snapshot import Snapshot
 
@@ -261,3 +269,47 @@ def test_the_metric_lists_the_lines_in_their_order() -> None:
     first = frame[(frame["period"] == "2026-Q2") & (frame["segment"] == "SMB")]
     assert list(first["line"]) == list(LINES)
     assert set(frame["period"]) == {"2026-Q2", "2026-Q3"}
+
+
+@settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(
+    seed=st.integers(0, 10_000), start=st.dates(dt.date(2024, 6, 1), dt.date(2026, 6, 30)), length=st.integers(1, 200)
+)
+def test_leaving_out_deals_that_nothing_happened_to_changes_no_line(seed: int, start: dt.date, length: int) -> None:
+    span = MovementSpan(start, min(start + dt.timedelta(days=length), QUARTER.end), QUARTER if seed % 2 else None)
+    whole = make_snapshot(company(seed, 150))
+    part = narrowed(whole, span, Where(), worth_it=0)
+    assert part.deals.count().execute() < whole.deals.count().execute()
+    found, expected = (pipeline_movement(each, span, by=("owner_id",)) for each in (part, whole))
+    for name in ("lines", "reasons", "reconciliation"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+    pd.testing.assert_frame_equal(found.moved.lines, expected.moved.lines)
+
+
+def test_the_lines_of_deals_are_those_of_the_movement_to_the_cent() -> None:
+    snapshot = make_snapshot(company(11, 150))
+    for by in ((), ("segment",)):
+        found = pipeline_movement(snapshot, SPAN, by=by)
+        keys = [*by, "line"]
+        sums = found.moved.lines.groupby(keys, dropna=False)["value"].agg(["sum", "size"])
+        shown = found.lines[found.lines["n"] > 0].set_index(keys)
+        assert (sums["sum"].reindex(shown.index) - shown["value"]).abs().max() < 0.005
+        assert list(sums["size"].reindex(shown.index)) == list(shown["n"])
+    lost = found.moved.of("lost")
+    assert round(lost["value"].sum() - found.value("lost"), 2) == 0
+    assert lost["value"].abs().is_monotonic_decreasing
+    assert list(found.moved.of("lost", 2)["opportunity_id"]) == list(lost["opportunity_id"][:2])
+    with pytest.raises(ConfigurationError, match="line of a movement"):
+        found.moved.of("lots")
+
+
+def test_reasons_are_ranked_by_what_they_moved(cases: Snapshot) -> None:
+    found = movement_between(cases, "2026-06-30", "2026-09-30")
+    assert found.reasons["gross"].is_monotonic_decreasing
+    assert found.reasons["share"].sum() == pytest.approx(1)
+    counted = found.deals["reason"].value_counts()
+    assert dict(zip(found.reasons["reason"], found.reasons["deals"], strict=True)) == dict(counted)
+    only = pipeline_movement(cases, SPAN, where="product = 'pulled in'")
+    assert list(only.deals["opportunity_id"]) == ["pulled in"]
+    with pytest.raises(ConfigurationError, match="not a day"):
+        movement_between(cases, "June", "2026-09-30")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,9 @@ from revops_analysis.metrics.conversion import StageConversion
 from revops_analysis.metrics.movement import LINES, MovementSpan, PipelineMovement
 from revops_analysis.metrics.overview import Ageing, Coverage
 from revops_analysis.periods import Period
+from revops_analysis.plots import movement as draw_movement
 from revops_analysis.plots import pipeline as draw
+from revops_analysis.plots import stages as draw_stages
 from revops_analysis.plots.style import PALETTE
 from revops_analysis.reporting.figures import as_svg
 
@@ -28,7 +31,7 @@ def movement(**values: float) -> PipelineMovement:
     lines = pd.DataFrame({"line": LINES, "value": [values.get(line, 0.0) for line in LINES]})
     lines["n"] = (lines["value"] != 0).astype(int)
     span = MovementSpan(dt.date(2026, 6, 30), dt.date(2026, 9, 30))
-    return PipelineMovement(span, "USD", (), lines, pd.DataFrame(), pd.DataFrame())
+    return PipelineMovement(span, "USD", (), lines, pd.DataFrame(), pd.DataFrame(), cast(Any, None))
 
 
 def coverage(*rows: tuple) -> Coverage:
@@ -82,7 +85,9 @@ def test_where_there_is_nothing_to_draw_the_figure_says_why(frame: pd.DataFrame,
 
 
 def test_a_waterfall_ends_where_its_lines_lead() -> None:
-    figure = draw.plot_movement(movement(opening=100, created=60, amount_down=-10, lost=-70, won=-40, closing=40))
+    figure = draw_movement.plot_movement(
+        movement(opening=100, created=60, amount_down=-10, lost=-70, won=-40, closing=40)
+    )
     bars = figure.axes[0].patches
     assert labels(figure) == ["Opening", "Created", "Amount down", "Lost", "Won", "Closing"]
     assert [(bar.get_x(), bar.get_width()) for bar in bars][1] == (100, 60)
@@ -96,9 +101,9 @@ def test_a_waterfall_ends_where_its_lines_lead() -> None:
 
 def test_a_pipeline_that_did_not_move_says_so() -> None:
     still = movement(opening=100, closing=100)
-    assert draw.movement_title(still) == "The open pipeline did not move since 2026-06-30"
-    draw.plot_movement(still)
-    draw.plot_movement(movement())
+    assert draw_movement.movement_title(still) == "The open pipeline did not move since 2026-06-30"
+    draw_movement.plot_movement(still)
+    draw_movement.plot_movement(movement())
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def conversion(rows: list[tuple]) -> StageConversion:
 
 
 def test_conversion_names_the_narrowest_stage() -> None:
-    figure = draw.plot_stage_conversion(
+    figure = draw_stages.plot_stage_conversion(
         conversion(
             [
                 ("Discovery", 1200, 0.5, 0.45, 0.55, 0.4, None),
@@ -153,7 +158,7 @@ def test_conversion_names_the_narrowest_stage() -> None:
 
 
 def test_conversion_without_history_says_so() -> None:
-    title = draw.conversion_title(conversion([]))
+    title = draw_stages.conversion_title(conversion([]))
     assert title == "Stage conversion is not known: the source has no history of stages."
 
 

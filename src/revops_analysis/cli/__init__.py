@@ -16,6 +16,7 @@ from revops_analysis.cli import (
     leads,
     mail,
     metrics,
+    movement,
     questions,
     renewals,
     reports,
@@ -35,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, findings, mail, trust, flags):
+for family in (
+    data,
+    reports,
+    metrics,
+    forecasts,
+    attribution,
+    retention,
+    renewals,
+    findings,
+    mail,
+    trust,
+    flags,
+    movement,
+):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")

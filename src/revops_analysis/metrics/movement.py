@@ -22,26 +22,24 @@ that is missing counts as nothing here, and as a change of amount when it is fil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from revops_analysis.metrics.deals import DEAL_DIMENSIONS, deal_metric, grouped, within
+from revops_analysis.metrics.deals import DEAL_DIMENSIONS, deal_metric, grouped, missing, within
 from revops_analysis.metrics.movement_deals import MONEY, MovementSpan, compared_deals, moved_deals
+from revops_analysis.metrics.movement_detail import ENTRIES, EXITS, LINES, MovedDeals
+from revops_analysis.metrics.movement_scope import narrowed
 from revops_analysis.metrics.registry import MetricRequest, register
 from revops_analysis.metrics.where import Where, check_names, parse_where
+from revops_analysis.tables.snapshot import parse_day
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
-
-ENTRIES = ("created", "reopened", "restored", "moved_in_pulled", "moved_in_pushed")
-CHANGES = ("amount_up", "amount_down", "exchange_rate")
-EXITS = ("moved_out_pulled", "moved_out_pushed", "omitted", "transferred", "deleted", "lost", "won")
-LINES = ("opening", *ENTRIES, *CHANGES, *EXITS, "closing")
-"""All lines, in order: the opening plus everything between gives the closing."""
 
 _DATED = ("close_period", "is_overdue")
 
@@ -51,18 +49,19 @@ class PipelineMovement:
     """The movement of a pipeline; amounts in the reporting currency `currency`.
 
     - `lines`: [*by, line, value, n], lines in the order of `LINES`, n deals that have the line;
-    - `deals`: [opportunity_id, opening, entered, amount_change, exchange_rate, ended, closing, change, entry, leaving,
-      reason], a row a deal that has any line, largest change first; `entry` and `leaving` are the lines by which it
-      came and went (null: it was there, it is there), `reason` is one primary line, for ranking only;
-    - `reconciliation`: [line, value, n], from the won lines to the bookings of the period.
+    - `reasons`: [reason, deals, change, gross, share], the primary reasons of deals that changed, largest `gross` (the
+      sum of changes without their sign) first; `share` is of all gross change, null where nothing changed;
+    - `reconciliation`: [line, value, n], from the won lines to the bookings of the period;
+    - `moved`: the deals behind it, read from the engine when asked for.
     """
 
     span: MovementSpan
     currency: str
     by: tuple[str, ...]
     lines: pd.DataFrame
-    deals: pd.DataFrame
+    reasons: pd.DataFrame
     reconciliation: pd.DataFrame
+    moved: MovedDeals
 
     def value(self, line: str) -> float:
         """Σ of one line over the cut."""
@@ -78,6 +77,20 @@ class PipelineMovement:
         """The pipeline at the end of the last day."""
         return self.value("closing")
 
+    @property
+    def deals(self) -> pd.DataFrame:
+        """A row a deal, as `MovedDeals.frame`."""
+        return self.moved.frame
+
+
+def movement_between(snapshot: Snapshot, start: str | date, end: str | date) -> PipelineMovement:
+    """Account for the change of the whole open pipeline from the end of one day to the end of another.
+
+    For what was expected in one period, a cut or a filter ask `pipeline_movement`. Raises ConfigurationError for texts
+    that are no days, and unless start < end ≤ the as-of date.
+    """
+    return pipeline_movement(snapshot, MovementSpan(parse_day(start, "start"), parse_day(end, "end")))
+
 
 def pipeline_movement(
     snapshot: Snapshot, span: MovementSpan, by: tuple[str, ...] = (), where: str | Where | None = None
@@ -87,22 +100,29 @@ def pipeline_movement(
     Raises ConfigurationError when the span runs backwards or beyond the as-of date, and for unknown dimensions.
     """
     check_names(by, _DIMENSIONS, "dimension", "by of pipeline_movement")
-    request = MetricRequest(_METRIC, snapshot, span.booking_period, tuple(by), parse_where(where))
+    condition = parse_where(where)
+    snapshot = narrowed(snapshot, span, condition)
+    request = MetricRequest(_METRIC, snapshot, span.booking_period, tuple(by), condition)
     compared = compared_deals(request, span)
     moves = moved_deals(request, compared, span)
+    lined, reasoned = _lined(request, moves), _with_reason(moves)
+    if request.where:
+        reasoned = reasoned.semi_join(lined, "opportunity_id")
     return PipelineMovement(
         span=span,
         currency=snapshot.definitions.reporting_currency,
         by=tuple(by),
-        lines=_published(_lines(request, moves)),
-        deals=_deals(moves),
+        lines=_published(_lines(request, lined)),
+        reasons=_reasons(reasoned),
         reconciliation=_reconciliation(compared, span),
+        moved=MovedDeals(reasoned, lined, snapshot.at(span.end).deals, tuple(by)),
     )
 
 
 def _compute(request: MetricRequest) -> pd.DataFrame:
     span = MovementSpan.of(request.period, request.snapshot.as_of)
-    return _lines(request, moved_deals(request, compared_deals(request, span), span))
+    part = replace(request, snapshot=narrowed(request.snapshot, span, request.where))
+    return _lines(part, _lined(part, moved_deals(part, compared_deals(part, span), span)))
 
 
 _DIMENSIONS = {name: rule for name, rule in DEAL_DIMENSIONS.items() if name not in _DATED}
@@ -141,8 +161,8 @@ def _line_values(moves: ir.Table) -> dict[str, ir.Value]:
     return {line: values[line].cast(MONEY) for line in LINES}
 
 
-def _lines(request: MetricRequest, moves: ir.Table) -> pd.DataFrame:
-    """Σ of every line for each value of the cut, summed in the engine: [*by, line, value, n].
+def _lined(request: MetricRequest, moves: ir.Table) -> ir.Table:
+    """One row a deal and value of the cut under which it has lines: [opportunity_id, *by, *LINES].
 
     A deal that changes its value carries its lines to the old value up to the transfer, and to the new one from there.
     """
@@ -154,10 +174,15 @@ def _lines(request: MetricRequest, moves: ir.Table) -> pd.DataFrame:
         stay[line], arrive[line] = (unless, value) if comes_after else (value, unless)
     stay["transferred"] = ibis.ifelse(moves.transfers, -moves.ended, none)
     arrive["transferred"] = ibis.ifelse(moves.transfers, moves.ended, none)
-    old = moves.mutate(**stay).filter(moves.in_0).select(*LINES, **_place(request, moves, 0))
-    new = moves.mutate(**arrive).filter(~moves.in_0 | moves.transfers).select(*LINES, **_place(request, moves, 1))
+    names = ("opportunity_id", *LINES)
+    old = moves.mutate(**stay).filter(moves.in_0).select(*names, **_place(request, moves, 0))
+    new = moves.mutate(**arrive).filter(~moves.in_0 | moves.transfers).select(*names, **_place(request, moves, 1))
     both = ibis.union(old, new)
-    shown = both.filter(both.passes)
+    return both.filter(both.passes).drop("passes")
+
+
+def _lines(request: MetricRequest, shown: ir.Table) -> pd.DataFrame:
+    """Σ of every line for each value of the cut, summed in the engine: [*by, line, value, n]."""
     totals = {line: shown[line].sum() for line in LINES}
     counts = {f"n_{line}": shown[line].count() for line in LINES}
     return _long(grouped(shown, request.by, **totals, **counts), list(request.by))
@@ -185,8 +210,8 @@ def _published(lines: pd.DataFrame) -> pd.DataFrame:
     return lines.assign(line=lines["line"].astype(str), value=lines["value"].astype("float64").round(2))
 
 
-def _deals(moves: ir.Table) -> pd.DataFrame:
-    """A row a deal with its amounts and one primary reason, largest change first."""
+def _with_reason(moves: ir.Table) -> ir.Table:
+    """A row a deal with its amounts and one primary reason: how it left, else how it came, else what changed most."""
     zero = ibis.literal(0).cast(MONEY)
     moved = moves.mutate(
         opening=ibis.ifelse(moves.in_0, moves.entered, zero),
@@ -198,13 +223,17 @@ def _deals(moves: ir.Table) -> pd.DataFrame:
     changed = ibis.cases(
         (by_rate, "exchange_rate"), (moved.amount_change > 0, "amount_up"), (moved.amount_change < 0, "amount_down")
     )
-    ranked = moved.mutate(
-        change=moved.closing - moved.opening, reason=ibis.coalesce(moved.leaving, moved.entry, changed)
-    )
-    amounts = ["opening", "entered", "amount_change", "exchange_rate", "ended", "closing", "change"]
-    names = ["opportunity_id", *amounts, "entry", "leaving", "reason"]
-    ordered = ranked.order_by([ranked.change.abs().desc(), ranked.opportunity_id]).select(*names).to_pandas()
-    return ordered.astype(dict.fromkeys(amounts, "float64"))
+    return moved.mutate(change=moved.closing - moved.opening, reason=ibis.coalesce(moved.leaving, moved.entry, changed))
+
+
+def _reasons(reasoned: ir.Table) -> pd.DataFrame:
+    """Primary reasons, the one that moved most first."""
+    moved = reasoned.filter(~missing(reasoned.reason))
+    sums = {"deals": moved.count(), "change": moved.change.sum(), "gross": moved.change.abs().sum()}
+    frame = grouped(moved, ["reason"], **sums).astype({"change": "float64", "gross": "float64"})
+    ranked = frame.sort_values(["gross", "reason"], ascending=[False, True], ignore_index=True)
+    whole = ranked["gross"].sum()
+    return ranked.assign(share=ranked["gross"] / (whole if whole > 0 else float("nan")))
 
 
 def _reconciliation(moves: ir.Table, span: MovementSpan) -> pd.DataFrame:

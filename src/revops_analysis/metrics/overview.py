@@ -10,10 +10,15 @@ import pandas as pd
 
 from revops_analysis.metrics.conversion import StageConversion, stage_conversion
 from revops_analysis.metrics.coverage import period_ahead
+from revops_analysis.metrics.dealflow.creation import CreationNeed, creation_need
+from revops_analysis.metrics.dealflow.detail import year_to
+from revops_analysis.metrics.dealflow.stage_chain import StageWhatIf, stage_what_if
 from revops_analysis.metrics.movement import MovementSpan, PipelineMovement, pipeline_movement
-from revops_analysis.metrics.registry import MetricResult, compute_metric
+from revops_analysis.metrics.registry import MetricRequest, MetricResult, compute_metric, get_metric
 from revops_analysis.metrics.stalled import with_stall
-from revops_analysis.periods import Period, parse_period, period_containing, previous
+from revops_analysis.metrics.velocity import VelocityChange, velocity_change
+from revops_analysis.metrics.yields import open_now
+from revops_analysis.periods import Period, parse_period
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -23,7 +28,6 @@ AGE_BOUNDS = (30, 60, 90, 180)
 """Days at which the ages of deals are told apart: up to 30, up to 60 … and longer."""
 
 _LARGEST = 15
-_PAST_QUARTERS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,10 @@ class PipelineOverview:
     `open_by_stage`: [stage, segment, value, n] in the order of the definitions; `open_by_period`: [close_period,
     is_overdue, value, n]; `movement`: of the whole open pipeline since the evening before the period;
     `period_movement`: of the pipeline expected in the period; `conversion`: of stages entered in the year that ends
-    with the period, so that some were watched to the horizon; `headline` and `figures`: metric results to publish.
+    with the period, so that some were watched to the horizon; `what_if`: what improving each of them would bring;
+    `stage_yields`: [stage, open, deals, yield, expected, low, high, reason] of the pipeline of the coverage's period;
+    `velocity`: its factors now and a period ago; `creation`: what must be created for the quarters to come; `headline`
+    and `figures`: metric results to publish.
     """
 
     period: Period
@@ -81,6 +88,41 @@ class PipelineOverview:
     period_movement: PipelineMovement
     conversion: StageConversion
     ageing: Ageing
+    what_if: StageWhatIf
+    stage_yields: pd.DataFrame
+    velocity: VelocityChange
+    creation: CreationNeed
+
+    def velocity_table(self) -> pd.DataFrame:
+        """[factor, before, after, contribution, share, reason]: parts of the change of velocity, then their sum."""
+        parts = self.velocity.frame.drop(columns=["n"])
+        sides = parts.set_index("factor")[["before", "after"]]
+        is_known = bool(parts["reason"].isna().all())
+        product = {side: sides.drop(index="sales_cycle_days")[side].prod() for side in sides}
+        cycle = parts[parts["factor"] == "sales_cycle_days"].iloc[0]
+        whole = {
+            "factor": "sales_velocity",
+            **{side: product[side] / cycle[side] if is_known else float("nan") for side in ("before", "after")},
+            "contribution": parts["contribution"].sum(min_count=1),
+            "share": parts["share"].sum(min_count=1),
+            "reason": parts["reason"].iloc[0],
+        }
+        return pd.concat([parts.astype({"factor": object}), pd.DataFrame([whole])], ignore_index=True)
+
+    def flow_figures(self) -> list[pd.DataFrame]:
+        """What is published of needed creation, by quarter, and of the stages' what-if, by stage: tidy frames."""
+        need = self.creation.frame
+        needed = need[["period", "low", "high", "n", "reason"]].assign(
+            metric="pipeline_needed", value=need["needed"], unit="currency"
+        )
+        gains = self.what_if.frame[["stage", "low", "high"]].assign(
+            metric="bookings_from_one_point_more",
+            value=self.what_if.frame["gain"],
+            unit="currency",
+            n=self.what_if.frame["entered"],
+            reason=self.what_if.reason,
+        )
+        return [needed, gains]
 
     def movement_table(self) -> pd.DataFrame:
         """Both movements side by side: [line, all, all_deals, in_period, in_period_deals]; empty lines left out."""
@@ -91,7 +133,9 @@ class PipelineOverview:
         return both[is_end | (both["all_deals"] > 0) | (both["in_period_deals"] > 0)].reset_index(drop=True)
 
     def largest_moves(self, snapshot: Snapshot) -> pd.DataFrame:
-        """What changed the open pipeline most: [opportunity_id, name, owner, opening, closing, change, reason]."""
+        """What changed the open pipeline most: [opportunity_id, name, owner, opening, closing, change,
+        primary_reason].
+        """
         top = self.movement.deals[self.movement.deals["change"] != 0].head(_LARGEST)
         deals = snapshot.deals
         known = deals.filter(
@@ -99,7 +143,8 @@ class PipelineOverview:
         )
         words = known.select("opportunity_id", "name", owner=known.owner_name).to_pandas()
         named = top.merge(words, on="opportunity_id", how="left")
-        return named[["opportunity_id", "name", "owner", "opening", "closing", "change", "reason"]]
+        renamed = named.rename(columns={"reason": "primary_reason"})  # a table's column `reason` says what is missing
+        return renamed[["opportunity_id", "name", "owner", "opening", "closing", "change", "primary_reason"]]
 
 
 def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverview:
@@ -109,11 +154,7 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
     """
     calendar = snapshot.definitions.fiscal_calendar
     span = parse_period(period, calendar) if isinstance(period, str) else period
-    outlook = period_ahead(snapshot, span)
-    year = quarter = _at_least_a_quarter(span, snapshot)
-    for _ in range(_PAST_QUARTERS):
-        year = previous(year, calendar)
-    watched = Period(f"{year.start.isoformat()}..{quarter.end.isoformat()}", year.start, quarter.end)
+    outlook, watched = period_ahead(snapshot, span), year_to(snapshot, span)
     headline = tuple(compute_metric(snapshot, name, span) for name in _HEADLINE)
     ahead = tuple(compute_metric(snapshot, name, outlook) for name in ("coverage", "required_coverage"))
     return PipelineOverview(
@@ -128,13 +169,28 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
         period_movement=pipeline_movement(snapshot, MovementSpan.of(span, snapshot.as_of)),
         conversion=_conversion(snapshot, watched),
         ageing=pipeline_ageing(snapshot),
+        what_if=stage_what_if(snapshot, watched),
+        stage_yields=stage_yields(snapshot, outlook),
+        velocity=velocity_change(MetricRequest(get_metric("sales_velocity"), snapshot, span)),
+        creation=creation_need(snapshot, outlook),
     )
 
 
-def _at_least_a_quarter(period: Period, snapshot: Snapshot) -> Period:
-    """The period, or the quarter in which it ends where it is shorter than one."""
-    quarter = period_containing(period.end, snapshot.definitions.fiscal_calendar)
-    return quarter if period.days < quarter.days else period
+def stage_yields(snapshot: Snapshot, period: Period) -> pd.DataFrame:
+    """What the pipeline of a period in each stage yields by the period's end, as such pipeline did in past periods.
+
+    [stage, open, deals, yield, expected, low, high, reason] in the order of the stages: `expected` bookings with 95%
+    interval in the reporting currency. There is no required multiple by stage: a target is not one of a stage.
+    """
+    metric = get_metric("expected_bookings")
+    found = compute_metric(snapshot, metric.name, period, by="stage").frame
+    there = open_now(MetricRequest(metric, snapshot, period, ("stage",)), period.end)
+    merged = found.merge(there[["stage", "open"]], on="stage", how="left")
+    merged["yield"] = merged["value"] / merged["open"].where(merged["open"] > 0)
+    order = {name: place for place, name in enumerate(snapshot.definitions.open_stages)}
+    ranked = merged.loc[merged["stage"].map(order).fillna(len(order)).sort_values(kind="stable").index]
+    renamed = ranked.rename(columns={"value": "expected", "n": "deals"}).round({"open": 2})
+    return renamed[["stage", "open", "deals", "yield", "expected", "low", "high", "reason"]].reset_index(drop=True)
 
 
 def _conversion(snapshot: Snapshot, period: Period) -> StageConversion:

@@ -12,19 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from revops_analysis.metrics.conversion import StageConversion
-from revops_analysis.metrics.movement import PipelineMovement
 from revops_analysis.metrics.overview import COMPANY, Ageing, Coverage
 from revops_analysis.plots.style import (
     BLUE,
-    GAIN,
     GREY,
-    INK,
-    LOSS,
     NOT_SET,
     ORANGE,
     PALETTE,
-    TOTAL,
     Money,
     count,
     empty,
@@ -35,37 +29,14 @@ from revops_analysis.plots.style import (
     new_figure,
     only_grid,
     percent,
-    percent_axis,
     short_number,
     shown,
     titled,
 )
 
-LINE_WORDS = {
-    "opening": "Opening",
-    "created": "Created",
-    "reopened": "Reopened",
-    "restored": "Restored",
-    "moved_in_pulled": "Pulled in",
-    "moved_in_pushed": "Pushed in",
-    "amount_up": "Amount up",
-    "amount_down": "Amount down",
-    "exchange_rate": "Exchange rate",
-    "moved_out_pulled": "Pulled out",
-    "moved_out_pushed": "Pushed out",
-    "omitted": "Omitted",
-    "transferred": "Transferred",
-    "deleted": "Deleted",
-    "lost": "Lost",
-    "won": "Won",
-    "closing": "Closing",
-}
-"""Lines of a movement as a reader sees them."""
-
 _AGES = ("#CFE3F1", "#92C0E0", "#4F97C9", "#0072B2", "#013A5C")
 """From light (fresh) to dark (old): the order can be seen without telling colours apart."""
 
-_NAMED_LINES = 3
 _NOTHING_OPEN = "No deal is open on this day."
 
 
@@ -148,89 +119,6 @@ def coverage_title(coverage: Coverage) -> str:
     if pd.notna(company["low"]) and company["coverage"] < company["low"]:
         return f"{have}, less than the {need} that history says is required"
     return f"{have}, about the {need} that history says is required"
-
-
-@figure
-def plot_movement(movement: PipelineMovement) -> Figure:
-    """Draw a movement without a cut as a waterfall, from opening to closing; lines that nobody has are left out."""
-    frame = movement.lines
-    is_end = frame["line"].isin(["opening", "closing"])
-    kept = frame[is_end | (frame["n"] > 0) & (frame["value"] != 0)].reset_index(drop=True)
-    values = kept["value"].to_numpy(dtype=float)
-    ends = np.where(kept["line"] == "closing", values, np.cumsum(values))
-    starts = np.where(kept["line"].isin(["opening", "closing"]), 0.0, ends - values)
-    colours = np.select([kept["line"].isin(["opening", "closing"]), values >= 0], [TOTAL, GAIN], LOSS)
-    made, axes = new_figure(height=0.42 * len(kept) + 1.5)
-    rows = np.arange(len(kept))
-    axes.barh(rows, ends - starts, left=starts, color=list(colours), height=0.66)
-    for row, value in enumerate(values):
-        sign = "+" if value > 0 and colours[row] != TOTAL else ""
-        right = max(starts[row], ends[row])
-        axes.annotate(
-            f"{sign}{short_number(value)}", (right, row), xytext=(4, 0), textcoords="offset points", va="center"
-        )
-    names_axis(axes, [LINE_WORDS[line] for line in kept["line"]])
-    axes.set_xlim(0, max(float(np.maximum(starts, ends).max()), 1.0) * 1.16)
-    money_axis(axes, "x", movement.currency, "Open pipeline")
-    titled(made, movement_title(movement))
-    return made
-
-
-def movement_title(movement: PipelineMovement) -> str:
-    """By how much the pipeline changed, and what did most to it."""
-    money = Money(movement.currency)
-    whose = f"expected in {movement.span.period.label} " if movement.span.period else ""
-    since = f"since {movement.span.start.isoformat()}"
-    moved = movement.lines[~movement.lines["line"].isin(["opening", "closing"]) & (movement.lines["value"] != 0)]
-    if moved.empty:
-        return f"The open pipeline {whose}did not move {since}"
-    change = movement.closing - movement.opening
-    word = "grew" if change > 0 else "fell" if change < 0 else "is unchanged"
-    by = f" by {money.short(abs(change))}" if change else ""
-    largest = moved.loc[moved["value"].abs().sort_values(ascending=False, kind="stable").index].head(_NAMED_LINES)
-    parts = [
-        f"{LINE_WORDS[line].lower()} {short_number(value)}" for line, value in zip(*_columns(largest), strict=True)
-    ]
-    return f"The open pipeline {whose}{word}{by} {since}: {', '.join(parts)}"
-
-
-def _columns(lines: pd.DataFrame) -> tuple[list[str], list[float]]:
-    return list(lines["line"].astype(str)), list(lines["value"].astype(float))
-
-
-@figure
-def plot_stage_conversion(conversion: StageConversion) -> Figure:
-    """Draw the share of deals that advance from each stage within the horizon, with 95% intervals."""
-    frame = conversion.frame[conversion.frame["conversion"].notna()]
-    if frame.empty:
-        return empty(conversion_title(conversion))
-    made, axes = new_figure(height=0.5 * len(frame) + 1.7)
-    rows = np.arange(len(frame))
-    value = frame["conversion"].to_numpy(dtype=float)
-    axes.barh(rows, value, color=BLUE, height=0.6)
-    below, above = value - frame["low"].to_numpy(dtype=float), frame["high"].to_numpy(dtype=float) - value
-    axes.errorbar(value, rows, xerr=np.clip([below, above], 0, None), fmt="none", ecolor=INK, capsize=4)
-    for row, (high, share, n) in enumerate(zip(frame["high"], value, frame["entered"], strict=True)):
-        text = f"{percent(share)} of {count(n)}"
-        axes.annotate(text, (max(high, share), row), xytext=(5, 0), textcoords="offset points", va="center")
-    names_axis(axes, list(frame["stage"]))
-    axes.set_xlim(0, 1.28)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    percent_axis(axes, "x", f"Advance or win within {conversion.horizon_days} days of entering")
-    titled(made, conversion_title(conversion))
-    return made
-
-
-def conversion_title(conversion: StageConversion) -> str:
-    """Which stage loses the most of its deals."""
-    frame = conversion.frame[conversion.frame["conversion"].notna()]
-    if frame.empty:
-        reasons = conversion.frame["reason"].dropna()
-        why = str(reasons.iloc[0]) if len(reasons) else "the source has no history of stages"
-        return f"Stage conversion is not known: {why}."
-    worst = frame.iloc[int(frame["conversion"].to_numpy(dtype=float).argmin())]
-    lost = f", and {percent(worst['loss'])} are lost there" if pd.notna(worst["loss"]) else ""
-    return f"{worst['stage']} is the narrowest stage: {percent(worst['conversion'])} of its deals advance{lost}"
 
 
 @figure

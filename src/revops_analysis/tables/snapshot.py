@@ -261,6 +261,25 @@ class Snapshot:
         key = f"{self.as_of.isoformat()}|{self.definitions.hash}|{question}"
         return self._store.keep(f"answer_{hashlib.sha256(key.encode()).hexdigest()[:16]}", make)
 
+    @property
+    def states(self) -> ibis.Table:
+        """Every state of every deal of the load, whatever the day: to choose deals by, never to show."""
+        return self._store.states
+
+    @property
+    def loaded_deals(self) -> ibis.Table:
+        """The opportunities of the load as they are, whatever the day: to choose deals by, never to show."""
+        return self._store.table("opportunities")
+
+    def among(self, name: str, deals: Callable[[], ibis.Table], without: tuple[str, ...] = ()) -> Snapshot:
+        """Return the snapshot of the same day over only some deals (`opportunity_id`), without some tables.
+
+        `name` tells parts of one load apart. What the deals are is the caller's to prove: a figure over a part is that
+        of the whole only if no other deal enters it.
+        """
+        part = self._store.part(name, deals, without)
+        return Snapshot(part, self.definitions, self.as_of)
+
     def under(self, definitions: Definitions) -> Snapshot:
         """Return the snapshot of the same day over the same data under other definitions."""
         return self if definitions == self.definitions else Snapshot(self._store, definitions, self.as_of)

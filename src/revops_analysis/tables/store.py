@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +27,9 @@ class Store:
         self.con = con
         self.info = info
         self.database = database
+        self._prefix = "kept_"
         self._kept: dict[str, ibis.Table] = {}
+        self._parts: dict[str, PartOfStore] = {}
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
@@ -58,7 +62,7 @@ class Store:
         `name` tells results apart.
         """
         if name not in self._kept:
-            place = "kept_" + re.sub(r"\W+", "_", name)
+            place = self._prefix + re.sub(r"\W+", "_", name)
             made = expression if isinstance(expression, ibis.Table) else expression()
             self._kept[name] = self.con.create_table(place, made, temp=True)
         return self._kept[name]
@@ -74,10 +78,16 @@ class Store:
         full = f"{name}_{at.day:%Y%m%d}"
         if full not in self._kept:
             text = self._text_for(name, at, build)
-            place = "kept_" + re.sub(r"\W+", "_", full)
+            place = self._prefix + re.sub(r"\W+", "_", full)
             self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
             self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
         return self._kept[full]
+
+    def part(self, name: str, deals: Callable[[], ibis.Table], without: tuple[str, ...] = ()) -> PartOfStore:
+        """Return the same load with only some of its deals; made once for each name."""
+        if name not in self._parts:
+            self._parts[name] = PartOfStore(self, name, deals(), without)
+        return self._parts[name]
 
     def _text_for(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> str:
         """Return the engine's text of `build(at)`, from the text for any day where that can be told apart.
@@ -85,7 +95,8 @@ class Store:
         Stores with the same tables in the same place share the text: it names no data.
         """
         anyday = at.any_day()
-        key = (self.con.name, self.database, self.info.supplied_tables, self._are_states_prepared, name, anyday)
+        tables = (self.database, self._prefix, self.info.supplied_tables, self._are_states_prepared)
+        key = (self.con.name, *tables, name, anyday)
         if key not in _TRANSLATED:
             _TRANSLATED[key] = str(self.con.compile(build(anyday)))
         text = _TRANSLATED[key]
@@ -110,6 +121,40 @@ _TRANSLATED: dict[tuple[Any, ...], str] = {}
 
 _TEMPORARY = {"duckdb": ("temp", "main")}
 """Where an engine keeps temporary tables, if not on its search path."""
+
+
+class PartOfStore(Store):
+    """The same load with only some of its deals, for questions that few of many deals can answer.
+
+    `deals` is a table of the deals that are kept (opportunity_id). Other tables are those of the whole load, but for
+    `without`, which count as not supplied. Results are kept apart from those of the whole, under `name`.
+    """
+
+    def __init__(self, whole: Store, name: str, deals: ibis.Table, without: tuple[str, ...] = ()) -> None:
+        supplied = tuple(table for table in whole.info.supplied_tables if table not in without)
+        super().__init__(whole.con, replace(whole.info, supplied_tables=supplied), whole.database)
+        self._whole = whole
+        # Short, because an engine may cut the names of tables: PostgreSQL does after 63 characters.
+        self._prefix = f"part_{hashlib.sha256(name.encode()).hexdigest()[:8]}_"
+        ids = self.keep("deals", deals)
+        kept = {"opportunities": whole.table("opportunities"), STATES: whole.states}
+        self._own = {
+            table: self.keep(f"own {table}", rows.semi_join(ids, "opportunity_id")) for table, rows in kept.items()
+        }
+
+    def table(self, name: str) -> ibis.Table:
+        """Return a canonical table as it was loaded, or the part of it that belongs to the deals."""
+        return self._own[name] if name in self._own else self._whole.table(name)
+
+    @property
+    def states(self) -> ibis.Table:
+        """The states of the deals of this part."""
+        return self._own[STATES]
+
+    @property
+    def first_year(self) -> int | None:
+        """The year of the earliest moment of any deal of the whole load."""
+        return self._whole.first_year
 
 
 def open_store(info: WarehouseInfo) -> Store:
