@@ -45,8 +45,47 @@ def identity(folder: Path, snapshot: Snapshot, table: str) -> pd.Series:
 
 def crowd(n: int = 200) -> list[dict[str, Any]]:
     """Contacts who are all different people, each at a company of their own, with nothing missing."""
-    first = "Ann Ben Carl Dora Emil Fred Gus Hans Ina Jack Kurt Lea Mia Nora Otto Paula Quinn Rosa Sven Tina".split()
-    last = "Abel Bauer Conrad Dietz Ernst Frank Gruber Huber Ivers Jung Kraus Lang Moser Nagel Ott Paul Roth".split()
+    first = [
+        "Ann",
+        "Ben",
+        "Carl",
+        "Dora",
+        "Emil",
+        "Fred",
+        "Gus",
+        "Hans",
+        "Ina",
+        "Jack",
+        "Kurt",
+        "Lea",
+        "Mia",
+        "Nora",
+        "Otto",
+        "Paula",
+        "Quinn",
+        "Rosa",
+        "Sven",
+        "Tina",
+    ]
+    last = [
+        "Abel",
+        "Bauer",
+        "Conrad",
+        "Dietz",
+        "Ernst",
+        "Frank",
+        "Gruber",
+        "Huber",
+        "Ivers",
+        "Jung",
+        "Kraus",
+        "Lang",
+        "Moser",
+        "Nagel",
+        "Ott",
+        "Paul",
+        "Roth",
+    ]
     return [
         contact(
             f"x{place:04d}",

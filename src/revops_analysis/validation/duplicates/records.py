@@ -32,8 +32,8 @@ class Records:
     """Normalised records on a connection (DuckDB): the table `records`, `count` rows, of persons or companies.
 
     Person columns: unique_id, source_dataset, created_at, filled (number of fields with a value), given, surname,
-    given_forms, given_initials, middle, suffix, is_from_address, given_n, surname_n, is_known_name, address, local, mail_domain,
-    name_addresses, is_private, phone, account_id, company, domain.
+    given_forms, given_initials, middle, suffix, is_from_address, given_n, surname_n, is_known_name, address, local,
+    mail_domain, name_addresses, is_private, phone, account_id, company, domain.
     Company columns: unique_id, source_dataset, created_at, filled, company, compact, words, places, domain, stem,
     country, industry, employees, parent.
     """
@@ -175,7 +175,8 @@ _PERSONS = (
     SELECT n.unique_id, n.source_dataset, n.created_at, n.filled, n.given, n.surname, n.middle, n.suffix,
         takes_address AS is_from_address,
         list_distinct(list_append(coalesce(g.full_names, []), n.given)) AS given_forms,
-        list_distinct(list_transform(list_append(coalesce(g.full_names, []), n.given), f -> left(f, 1))) AS given_initials,
+        list_distinct(list_transform(list_append(coalesce(g.full_names, []), n.given), f -> left(f, 1)))
+            AS given_initials,
         g.form IS NOT NULL AS is_known_name, gc.given_n, sc.surname_n,
         CASE WHEN NOT is_role AND any_address NOT IN (SELECT any_address FROM shared_mail WHERE any_address IS NOT NULL)
             THEN any_address END AS address,

@@ -109,8 +109,9 @@ def make_linker(records: Records, model: Model, weights: Weights) -> Any:
     names = records.table.split("-") if records.is_link else ["records"]
     tables = [api.register(_part(records, name), dataset_display_name=name) for name in names]
     linker = Linker(tables if records.is_link else tables[0], settings, log_level=None)
-    for column in sorted({level.common for field in model.fields for level in field.levels if level.common}):
-        shares = api.register(_shares(records, column), dataset_display_name=f"shares_{column}")
+    expected = {level.common: level.u for field in model.fields for level in field.levels if level.common}
+    for column, u in sorted(expected.items()):
+        shares = api.register(_shares(records, column, u), dataset_display_name=f"shares_{column}")
         linker.table_management.register_term_frequency_lookup(shares, column)
     return linker
 
@@ -124,16 +125,17 @@ def _part(records: Records, name: str) -> str:
     return made
 
 
-def _shares(records: Records, column: str) -> str:
-    """A table with the share of the other records that have a record's value, by value.
+def _shares(records: Records, column: str, expected: float) -> str:
+    """A table with how common each value is among the records beside the two that are compared.
 
-    Not of all records: two that alone have a value would count each other, and seem twice as common as they are.
+    Two that alone have a value would otherwise count each other. That nobody else has it says only that it is rarer
+    than one in all records: where those are few, the default of the field (`expected`) says more.
     """
     made = f"shares_of_{column}"
     records.con.execute(
-        f"CREATE OR REPLACE TABLE {made} AS SELECT {column}, greatest(count(*) - 1, 1) / "
-        f"(SELECT greatest(count({column}) - 1, 1) FROM {BLOCKED})::DOUBLE AS tf_{column} "
-        f"FROM {BLOCKED} WHERE {column} IS NOT NULL GROUP BY {column}"
+        f"CREATE OR REPLACE TABLE {made} AS WITH total AS (SELECT greatest(count({column}) - 1, 1)::DOUBLE AS others "
+        f"FROM {BLOCKED}) SELECT {column}, greatest((count(*) - 2) / others, least({expected!r}, 1 / others)) "
+        f"AS tf_{column} FROM {BLOCKED}, total WHERE {column} IS NOT NULL GROUP BY {column}, others"
     )
     return made
 
