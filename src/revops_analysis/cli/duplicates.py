@@ -31,8 +31,9 @@ def duplicates(
         Path | None, typer.Option("--out", help="Write the merge plan, with personal data, to this CSV file.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option("--threshold", help="Probability from which two records are taken to be one.")
-    ] = 0.95,
+        float | None,
+        typer.Option("--threshold", help="Probability from which two records are one; default: of the definitions."),
+    ] = None,
     output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
 ) -> None:
     """Find records of one person or company, say why, and plan how to merge them; nothing is changed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from revops_analysis.tables.resolved import LINKS
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.validation.duplicates.plan_steps import (
     ACTIONS,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     from revops_analysis.tables.snapshot import Snapshot
     from revops_analysis.validation.duplicates.find import Found
-
-LINKS = ("opportunity_contacts",)
-"""Tables whose rows only link two things: a second link of the same two is dropped. Rows with amounts never are."""
 
 _WHY = {
     KEEP: "the survivor's own value",

@@ -14,7 +14,7 @@ import pandas as pd
 
 from revops_analysis.validation.duplicates.effects import OPEN_DEALS, effects
 from revops_analysis.validation.duplicates.explain import sentences
-from revops_analysis.validation.duplicates.find import THRESHOLD, Found, find_duplicates
+from revops_analysis.validation.duplicates.find import Found, find_duplicates
 from revops_analysis.validation.duplicates.merge_plan import merge_plan
 
 if TYPE_CHECKING:
@@ -123,19 +123,23 @@ class Duplicates:
 
 
 def duplicates_in(
-    snapshot: Snapshot, table: str, threshold: float = THRESHOLD, say: Callable[[str], None] = lambda _: None
+    snapshot: Snapshot, table: str, threshold: float | None = None, say: Callable[[str], None] = lambda _: None
 ) -> Duplicates:
     """The duplicates of a table (contacts, accounts, leads, leads-contacts) as of the snapshot's day.
 
-    Found once a snapshot, however often it is asked for. Raises ConfigurationError for another table, and for a
-    threshold that is no probability from 0.5 to below 1.
+    They are looked for in the rows as loaded, also where figures count them under their survivors. `threshold` is by
+    default that of the definitions. Found once a snapshot, however often it is asked for.
+
+    Raises ConfigurationError for another table, and for a threshold that is no probability from 0.5 to below 1.
     """
+    limit = snapshot.definitions.duplicates.threshold if threshold is None else threshold
 
     def look() -> Duplicates:
-        found = find_duplicates(snapshot, table, threshold, say)
-        return Duplicates(snapshot, found, effects(snapshot, found))
+        loaded = snapshot.as_loaded
+        found = find_duplicates(loaded, table, limit, say)
+        return Duplicates(loaded, found, effects(loaded, found))
 
-    return snapshot.once(("duplicates", table, threshold), look)
+    return snapshot.once(("duplicates", table, limit), look)
 
 
 def duplicate_people(snapshot: Snapshot) -> Duplicates:
