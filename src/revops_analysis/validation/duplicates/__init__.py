@@ -9,7 +9,18 @@ from revops_analysis.validation.duplicates.overview import (
     duplicate_accounts,
     duplicate_people,
     duplicates_in,
+    side_by_side,
+    touched,
 )
 from revops_analysis.validation.duplicates.plan_steps import MergePlan, read_merge_plan
 
-__all__ = ["Duplicates", "MergePlan", "duplicate_accounts", "duplicate_people", "duplicates_in", "read_merge_plan"]
+__all__ = [
+    "Duplicates",
+    "MergePlan",
+    "duplicate_accounts",
+    "duplicate_people",
+    "duplicates_in",
+    "read_merge_plan",
+    "side_by_side",
+    "touched",
+]

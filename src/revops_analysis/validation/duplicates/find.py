@@ -31,7 +31,7 @@ class Found:
 
     `pairs`: as `scoring.Scored`, with verdict (same, review, apart) and reason. `clusters`: as `clusters.Clustered`.
     `weights`: what each agreement weighs, trained or default. `blocks`: how many comparisons each key brought and what
-    was left out. `compared` pairs of `records` records were looked at.
+    was left out. `records`: how many were looked at (of leads and contacts, the leads); `compared`: how many pairs.
     """
 
     table: str
@@ -84,6 +84,7 @@ def search(records: Records, threshold: float, say: Say = lambda _: None) -> Fou
     model = model_of(records.table)
     try:
         blocks = add_blocks(records, model)
+        looked_up = _looked_up(records)
         weights = train(records, model, say)
         say("Comparing records")
         scored = score(records, model, weights)
@@ -92,6 +93,13 @@ def search(records: Records, threshold: float, say: Say = lambda _: None) -> Fou
     finally:
         records.con.close()
     pairs = scored.frame.assign(verdict=joined.verdicts["verdict"], reason=joined.verdicts["reason"])
-    return Found(
-        records.table, threshold, records.count, scored.compared, pairs, joined.clusters, weights, blocks, model
-    )
+    return Found(records.table, threshold, looked_up, scored.compared, pairs, joined.clusters, weights, blocks, model)
+
+
+def _looked_up(records: Records) -> int:
+    """How many records were looked at; of leads and contacts, the leads."""
+    if not records.is_link:
+        return records.count
+    left = records.table.split("-")[0]
+    (count,) = records.con.execute("SELECT count(*) FROM records WHERE source_dataset = ?", [left]).fetchone()
+    return int(count)

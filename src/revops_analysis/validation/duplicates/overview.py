@@ -75,7 +75,7 @@ class Duplicates:
         """The finding in a sentence: how many duplicates, in how many clusters, and the money they touch."""
         found, clusters = self.found, int(self.found.clusters["cluster"].nunique())
         if found.table == "leads-contacts":
-            return f"{len(found.linked):,} of the leads are contacts already{self._money()}."
+            return f"{len(found.linked):,} of {found.records:,} leads are contacts already{self._money()}."
         word = _WORDS[found.table]
         if not found.copies:
             return f"No duplicate {word}s were found among {found.records:,}."
@@ -150,6 +150,17 @@ def duplicate_people(snapshot: Snapshot) -> Duplicates:
 def duplicate_accounts(snapshot: Snapshot) -> Duplicates:
     """Companies that are in the CRM more than once; see `duplicates_in`."""
     return duplicates_in(snapshot, "accounts")
+
+
+def side_by_side(*duplicates: Duplicates) -> pd.DataFrame:
+    """The summaries of several tables, a row each; columns as `Duplicates.summary`."""
+    return pd.concat([each.summary for each in duplicates], ignore_index=True)
+
+
+def touched(*duplicates: Duplicates) -> pd.DataFrame:
+    """What the duplicates of several tables touch: table, what, rows, amount, currency."""
+    parts = [each.effects.assign(table=each.found.table) for each in duplicates]
+    return pd.concat(parts, ignore_index=True)[["table", "what", "rows", "amount", "currency"]]
 
 
 def basis_in_words(found: Found) -> str:
