@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _SURVIVORS = "survivors.json"
+_RESOLVABLE = ("accounts", "contacts")
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,25 @@ class Workspace(Snapshot):
     def resolved(self, tables: Sequence[str] = ("accounts", "contacts")) -> Workspace:
         """Return the workspace in which duplicates of these tables count under their survivors.
 
-        Who is one with whom is found once a load, day and definitions, and kept beside the data. Sums are conserved;
-        see docs/duplicates.md. `duplicates.resolve` of the definitions opens every workspace so.
+        Without tables, the one that counts every row as it was loaded. Who is one with whom is found once a load, day
+        and definitions, and kept beside the data. Sums are conserved; see docs/duplicates.md. `duplicates.resolve` of the definitions opens every workspace so.
 
         Raises ConfigurationError for tables that cannot be resolved.
         """
         from revops_analysis.tables.resolved import ResolvedStore
 
+        if not set(tables) <= set(_RESOLVABLE):
+            raise ConfigurationError(
+                "These tables cannot be resolved.",
+                expected=f"some of {', '.join(_RESOLVABLE)}",
+                found=", ".join(map(repr, tables)),
+                fix="name tables whose duplicates can count under a survivor",
+            )
         rules = self.definitions.duplicates.model_dump() | {"resolve": tuple(tables)}
         definitions = Definitions.model_validate({**self.definitions.model_dump(mode="json"), "duplicates": rules})
         plain = Workspace(self._store.as_loaded, definitions, self.as_of, self.origin)
+        if not tables:
+            return plain
         found = {name: _survivors(plain, name) for name in tables}
         # On a connection of its own: two ways of reading one load must not share what is computed from it.
         store = ResolvedStore(open_store(self.origin.info), found)

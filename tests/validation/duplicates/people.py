@@ -6,41 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from benchmarks.duplicates import company as loaded
+from benchmarks.duplicates import identity
 
-from builders import DATA_THROUGH, make_definitions, make_snapshot
+from builders import make_snapshot
 from revops_analysis.simulation import SimulationOptions, simulate
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.snapshot import Snapshot
-from revops_analysis.tables.store import Store
-from revops_analysis.tables.warehouse import WarehouseInfo, connect, create_tables
 
-TRUTH = {
-    "contacts": ("people", "contact_id", "person_id"),
-    "accounts": ("companies", "account_id", "company_id"),
-    "leads": ("leads", "lead_id", "person_id"),
-}
+__all__ = ["account", "company", "contact", "crowd", "identity", "simulated"]
 
 
 def simulated(folder: Path, *, seed: int = 0, scale: float = 0.1, dirt: float = 1.0) -> Snapshot:
-    """The simulated company as its load has it: rows entered twice are collapsed; nothing else is touched."""
+    """The simulated company with all its tables; `identity` says who each of its records is."""
     simulate(folder, SimulationOptions(seed=seed, scale=scale, dirt=dirt))
-    con = connect()
-    create_tables(con)
-    for name in TABLES:
-        for path in sorted(folder.glob(f"tables/{name}.parquet")):
-            columns = ", ".join(TABLES[name].names)
-            con.raw_sql(f"INSERT INTO {name} SELECT DISTINCT {columns} FROM '{path}'")
-    info = WarehouseInfo("test", "0" * 16, DATA_THROUGH, tuple(TABLES))
-    return Snapshot(Store(con, info), make_definitions(), DATA_THROUGH)
-
-
-def identity(folder: Path, snapshot: Snapshot, table: str) -> pd.Series:
-    """Who each record of a table is."""
-    file, key, column = TRUTH[table]
-    truth = pd.read_parquet(folder / "truth" / f"{file}.parquet").set_index(key)[column]
-    there = snapshot.table(table).select(key).to_pandas()[key]
-    return truth.reindex(there)
+    return loaded(folder, tuple(TABLES))
 
 
 def crowd(n: int = 200) -> list[dict[str, Any]]:
