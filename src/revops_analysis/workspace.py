@@ -101,7 +101,8 @@ class Workspace(Snapshot):
         """Return the workspace in which duplicates of these tables count under their survivors.
 
         Without tables, the one that counts every row as it was loaded. Who is one with whom is found once a load, day
-        and definitions, and kept beside the data. Sums are conserved; see docs/duplicates.md. `duplicates.resolve` of the definitions opens every workspace so.
+        and definitions, and kept beside the data. Sums are conserved; see docs/duplicates.md. `duplicates.resolve` of
+        the definitions opens every workspace so.
 
         Raises ConfigurationError for tables that cannot be resolved.
         """
