@@ -10,6 +10,7 @@ import typer
 from revops_analysis.cli import (
     attribution,
     data,
+    duplicates,
     findings,
     flags,
     forecasts,
@@ -49,6 +50,7 @@ for family in (
     trust,
     flags,
     movement,
+    duplicates,
 ):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")

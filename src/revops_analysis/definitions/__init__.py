@@ -10,6 +10,7 @@ from revops_analysis.definitions.rules import AllOf, AnyOf, Condition, Rule
 from revops_analysis.definitions.words import (
     Attribution,
     Coverage,
+    DuplicateRules,
     ForecastCategory,
     Leads,
     Lookback,
@@ -26,6 +27,7 @@ __all__ = [
     "Condition",
     "Coverage",
     "Definitions",
+    "DuplicateRules",
     "FlagTest",
     "ForecastCategory",
     "Leads",

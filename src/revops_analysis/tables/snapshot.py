@@ -284,6 +284,12 @@ class Snapshot:
         """Return the snapshot of the same day over the same data under other definitions."""
         return self if definitions == self.definitions else Snapshot(self._store, definitions, self.as_of)
 
+    @property
+    def as_loaded(self) -> Snapshot:
+        """The same day over the rows as they were loaded, where duplicates are counted under their survivors."""
+        loaded = self._store.as_loaded
+        return self if loaded is self._store else Snapshot(loaded, self.definitions, self.as_of)
+
     def once(self, question: Hashable, find: Callable[[], _Found]) -> _Found:
         """Return what `find` returns, found on the first call for `question` and remembered with this snapshot.
 
@@ -342,7 +348,8 @@ class Snapshot:
     def _notes(self) -> tuple[str, ...]:
         info = self._store.info
         of_the_cut = cut_notes(info.cut, info.withheld, info.supplied_tables)
-        return (*of_the_cut, *self._deal_notes(), *missing_table_notes((*info.supplied_tables, *info.withheld)))
+        lacking = missing_table_notes((*info.supplied_tables, *info.withheld))
+        return (*of_the_cut, *self._store.notes, *self._deal_notes(), *lacking)
 
     def _deal_notes(self) -> list[str]:
         """Return sentences on deals whose state is not known from their history."""

@@ -21,7 +21,12 @@ class Store:
 
     `database` is where the tables lie, as Ibis understands it. Results that are asked for again and again are kept as
     temporary tables of the connection (`keep`), so they are computed once, however many snapshots share the store.
+    `variant` tells stores apart that read the tables of one load differently, as `resolved.ResolvedStore` does; `notes`
+    are plain sentences on that.
     """
+
+    variant = ""
+    notes: tuple[str, ...] = ()
 
     def __init__(self, con: Any, info: WarehouseInfo, database: Any = None) -> None:
         self.con = con
@@ -30,6 +35,11 @@ class Store:
         self._prefix = "kept_"
         self._kept: dict[str, ibis.Table] = {}
         self._parts: dict[str, PartOfStore] = {}
+
+    @property
+    def as_loaded(self) -> Store:
+        """The store that reads every row as it was loaded."""
+        return self
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
@@ -62,7 +72,7 @@ class Store:
         `name` tells results apart.
         """
         if name not in self._kept:
-            place = self._prefix + re.sub(r"\W+", "_", name)
+            place = self._prefix + self.variant + re.sub(r"\W+", "_", name)
             made = expression if isinstance(expression, ibis.Table) else expression()
             self._kept[name] = self.con.create_table(place, made, temp=True)
         return self._kept[name]
@@ -78,7 +88,7 @@ class Store:
         full = f"{name}_{at.day:%Y%m%d}"
         if full not in self._kept:
             text = self._text_for(name, at, build)
-            place = self._prefix + re.sub(r"\W+", "_", full)
+            place = self._prefix + self.variant + re.sub(r"\W+", "_", full)
             self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
             self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
         return self._kept[full]
@@ -95,8 +105,8 @@ class Store:
         Stores with the same tables in the same place share the text: it names no data.
         """
         anyday = at.any_day()
-        tables = (self.database, self._prefix, self.info.supplied_tables, self._are_states_prepared)
-        key = (self.con.name, *tables, name, anyday)
+        place = (self.con.name, self.database, self._prefix, self.variant)
+        key = (*place, self.info.supplied_tables, self._are_states_prepared, name, anyday)
         if key not in _TRANSLATED:
             _TRANSLATED[key] = str(self.con.compile(build(anyday)))
         text = _TRANSLATED[key]
@@ -133,7 +143,7 @@ class PartOfStore(Store):
     def __init__(self, whole: Store, name: str, deals: ibis.Table, without: tuple[str, ...] = ()) -> None:
         supplied = tuple(table for table in whole.info.supplied_tables if table not in without)
         super().__init__(whole.con, replace(whole.info, supplied_tables=supplied), whole.database)
-        self._whole = whole
+        self._whole, self.variant, self.notes = whole, whole.variant, whole.notes
         # Short, because an engine may cut the names of tables: PostgreSQL does after 63 characters.
         self._prefix = f"part_{hashlib.sha256(name.encode()).hexdigest()[:8]}_"
         ids = self.keep("deals", deals)
