@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from revops_analysis.cli import attribution, data, forecasts, leads, mail, metrics, renewals, reports, retention
+from revops_analysis.cli import (
+    attribution,
+    data,
+    forecasts,
+    leads,
+    mail,
+    metrics,
+    quality,
+    renewals,
+    reports,
+    retention,
+)
 from revops_analysis.errors import RevopsError
 
 app = typer.Typer(
@@ -20,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, mail):
+for family in (data, reports, metrics, forecasts, attribution, retention, renewals, quality, mail):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")
