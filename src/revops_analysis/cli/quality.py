@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from revops_analysis.cli.options import SourceOption
-from revops_analysis.cli.printing import print_frame, progress
+from revops_analysis.cli.options import Format, SourceOption
+from revops_analysis.cli.printing import print_data, print_frame, progress
 
 if TYPE_CHECKING:
+    from revops_analysis.validation.drift import Drift
     from revops_analysis.validation.repairs import Repairs
 
 app = typer.Typer()
@@ -46,6 +47,42 @@ def repairs(
         _print_repairs(found)
 
 
+@app.command("drift", epilog="Example: revops drift --source acme")
+def drift(
+    *,
+    source: SourceOption,
+    output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
+) -> None:
+    """Compare the last load of a source with the one before it: volume, missing values, words and amounts."""
+    from revops_analysis.project import find_project
+    from revops_analysis.validation.drift import drift_since_last_load
+
+    _, definitions, warehouse = _last_load(source)
+    found = drift_since_last_load(find_project(), warehouse, definitions)
+    if output is Format.json:
+        changes = {} if found is None else {"changes": found.changes}
+        about = {"now": warehouse.content_hash, "before": None if found is None else found.before}
+        _print_json("drift", changes, about)
+    elif found is None:
+        print(f"Load {warehouse.content_hash} is the first of {warehouse.source}: there is nothing to compare with.")
+    elif output is Format.csv:
+        print_data(found.changes, output)
+    else:
+        _print_drift(found)
+
+
+def _print_drift(found: Drift) -> None:
+    print(f"Load {found.now} (data through {found.last_day_now}) against the one before it,")
+    print(f"{found.before} (data through {found.last_day_before}).")
+    volumes = found.changes[found.changes["kind"].isin(["rows", "past rows", "new rows"])]
+    print_frame(volumes[["table", "kind", "before", "now", "change", "limit", "verdict"]], "Volume")
+    columns = ["table", "kind", "column", "scope", "change", "limit", "what"]
+    if len(found.alarms):
+        print_frame(found.alarms[columns], "What drifted")
+    counts = found.changes["verdict"].value_counts()
+    print(", ".join(f"{counts.get(name, 0)} {name}" for name in ("drift", "steady", "not compared")) + ".")
+
+
 def _last_load(source: str) -> Any:
     """The profile, the definitions and the last load of a source."""
     from revops_analysis.definitions import load_definitions
@@ -60,11 +97,11 @@ def _last_load(source: str) -> Any:
         return profile, definitions, find_data(profile, project, told.say)
 
 
-def _print_json(command: str, frames: dict[str, Any]) -> None:
+def _print_json(command: str, frames: dict[str, Any], about: dict[str, Any] | None = None) -> None:
     from revops_analysis.reporting.key_figures import dump_json
 
     rows = {name: frame.astype(object).where(frame.notna(), None).to_dict("records") for name, frame in frames.items()}
-    print(dump_json({"schema": f"revops-{command}/1", **rows}), end="")
+    print(dump_json({"schema": f"revops-{command}/1", **(about or {}), **rows}), end="")
 
 
 def _print_repairs(found: Repairs) -> None:

@@ -264,8 +264,14 @@ def latest_warehouse(project: Project, source: str) -> WarehouseInfo | None:
 
 
 def previous_warehouse(project: Project, info: WarehouseInfo) -> WarehouseInfo | None:
-    """Return the load of the same source made before `info` with other content; None when there is none."""
-    for digest in load_log(project, info.source):
+    """Return the load of the same source made before `info` with other content; None when there is none.
+
+    Loads made after `info` are no earlier ones, so a report on an old load is compared with what came before it. A load
+    that is not in the log has nothing before it.
+    """
+    log = load_log(project, info.source)
+    made = log.index(info.content_hash) if info.content_hash in log else len(log)
+    for digest in log[made + 1 :]:
         path = project.warehouse / info.source / f"{digest}.duckdb"
         if digest != info.content_hash and path.is_file():
             return read_info(path)
