@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import ibis
@@ -128,6 +129,30 @@ class Snapshot:
         if _known_table(name) == "opportunities":
             return self._opportunities.select(*TABLES[name].names)
         return table_as_of(self._store, name, self._at)
+
+    def loaded(self, name: str) -> ibis.Table:
+        """Return a canonical table as the load holds it, rows and values that claim to be of later days included.
+
+        Only who checks the data itself needs that, and only on the last day, when nothing can leak from later ones.
+        Raises ConfigurationError for a name that is no table, and on an earlier day.
+        """
+        if self.as_of < self.data_through:
+            raise ConfigurationError(
+                f"The tables as loaded show what came after {self.as_of.isoformat()}.",
+                expected=f"a snapshot of {self.data_through.isoformat()}, the last day of the data",
+                fix="use table(), which shows what was known on the day",
+            )
+        return self._store.table(_known_table(name))
+
+    @property
+    def quarantine(self) -> Path | None:
+        """Folder of the rows of the load that could not be used; None for tables that were not loaded from files."""
+        return self._store.info.quarantine
+
+    @cached_property
+    def load_counts(self) -> tuple[dict[str, Any], ...]:
+        """What loading counted, a row a table (columns of `warehouse.COUNT_TYPES`); empty where unknown."""
+        return self._store.load_counts()
 
     @cached_property
     def _opportunities(self) -> ibis.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,11 @@ def count_rows(con: ibis.BaseBackend, info: WarehouseInfo) -> dict[str, int]:
 
 def load_counts(con: ibis.BaseBackend) -> dict[str, LoadCount]:
     """What loading counted, by table."""
-    rows = con.table("_load_counts", database=_PLACE).to_pyarrow().to_pylist()
+    return counts_by_table(con.table("_load_counts", database=_PLACE).to_pyarrow().to_pylist())
+
+
+def counts_by_table(rows: Iterable[Mapping[str, Any]]) -> dict[str, LoadCount]:
+    """What loading counted, by table, from rows of `_load_counts`."""
     return {row["table"]: _load_count(row) for row in rows}
 
 

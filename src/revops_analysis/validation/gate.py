@@ -105,7 +105,7 @@ def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding
 
     Raises DataRefusedError should a rule have no finding.
     """
-    reasons = {rule.id: _nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
+    reasons = {rule.id: nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
     findings = {name: _Finding("not checked", reason=reason) for name, reason in reasons.items() if reason}
     left = [rule for rule in rules if rule.id not in findings]
     measured = [rule for rule in left if rule.measure is not None]
@@ -124,7 +124,7 @@ def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding
     return findings
 
 
-def _nothing_to_check(rule: Rule, absence: str | None) -> str | None:
+def nothing_to_check(rule: Rule, absence: str | None) -> str | None:
     """Why the rule cannot look at anything; a rule that judges just that, the absence of rows, always can."""
     if rule.empty_domain:
         return "The definitions name no words for it."

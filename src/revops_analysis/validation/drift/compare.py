@@ -70,6 +70,12 @@ class Drift:
         order = (-(found["change"] / found["limit"]).to_numpy(dtype=float)).argsort(kind="stable")
         return found.iloc[order].reset_index(drop=True)
 
+    @property
+    def rows_before(self) -> dict[str, int]:
+        """Rows of each compared table at the load before."""
+        rows = self.changes[self.changes["kind"] == ROWS]
+        return {str(name): int(count) for name, count in zip(rows["table"], rows["rows_before"], strict=True)}
+
     def of(self, table: str, kind: str) -> pd.DataFrame:
         """The changes of a table and a kind."""
         return self.changes[(self.changes["table"] == table) & (self.changes["kind"] == kind)]
