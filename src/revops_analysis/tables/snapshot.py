@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import ibis
@@ -22,6 +21,7 @@ from revops_analysis.tables.money import Exchange, converted, exchange, refuse_m
 from revops_analysis.tables.notes import counted, missing_table_notes
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.store import Store
+from revops_analysis.tables.warehouse import WarehouseInfo
 
 _Found = TypeVar("_Found")
 _CHECK = ("missing_rate_of", "missing_rate_on")
@@ -145,9 +145,9 @@ class Snapshot:
         return self._store.table(_known_table(name))
 
     @property
-    def quarantine(self) -> Path | None:
-        """Folder of the rows of the load that could not be used; None for tables that were not loaded from files."""
-        return self._store.info.quarantine
+    def load(self) -> WarehouseInfo:
+        """The load whose tables these are: where it lies, and its quarantine."""
+        return self._store.info
 
     @cached_property
     def load_counts(self) -> tuple[dict[str, Any], ...]:
