@@ -10,6 +10,7 @@ ws.deals.filter(ws.deals.status == "open").to_pandas()
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from revops_analysis.metrics.registry import MetricResult
     from revops_analysis.periods import Period
+
+
+_SURVIVORS = "survivors.json"
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,24 @@ class Workspace(Snapshot):
     def _on(self, day: dt.date) -> Workspace:
         return Workspace(self._store, self.definitions, day, self.origin)
 
+    def resolved(self, tables: Sequence[str] = ("accounts", "contacts")) -> Workspace:
+        """Return the workspace in which duplicates of these tables count under their survivors.
+
+        Who is one with whom is found once a load, day and definitions, and kept beside the data. Sums are conserved;
+        see docs/duplicates.md. `duplicates.resolve` of the definitions opens every workspace so.
+
+        Raises ConfigurationError for tables that cannot be resolved.
+        """
+        from revops_analysis.tables.resolved import ResolvedStore
+
+        rules = self.definitions.duplicates.model_dump() | {"resolve": tuple(tables)}
+        definitions = Definitions.model_validate({**self.definitions.model_dump(mode="json"), "duplicates": rules})
+        plain = Workspace(self._store.as_loaded, definitions, self.as_of, self.origin)
+        found = {name: _survivors(plain, name) for name in tables}
+        # On a connection of its own: two ways of reading one load must not share what is computed from it.
+        store = ResolvedStore(open_store(self.origin.info), found)
+        return Workspace(store, definitions, self.as_of, self.origin)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """As `Snapshot.notes`, and a sentence when the source's profile was changed after this load."""
@@ -143,7 +165,24 @@ def open_workspace(
     profile = load_profile(source, home)
     info = find_warehouse(home, profile.name, data_hash) if data_hash else _latest(home, profile)
     definitions = load_definitions(profile.definitions_path(home))
-    return Workspace(open_store(info), definitions, day, Origin(home, profile, info))
+    opened = Workspace(open_store(info), definitions, day, Origin(home, profile, info))
+    return opened.resolved(definitions.duplicates.resolve) if definitions.duplicates.resolve else opened
+
+
+def _survivors(workspace: Workspace, table: str) -> dict[str, str]:
+    """Who counts under whom, read from beside the data, or found and written there."""
+    from revops_analysis.models.kept_files import Kept, key_of, model_folder
+    from revops_analysis.validation.duplicates.resolve import search_hash, survivors
+
+    key = key_of(workspace, table=table, search=search_hash())
+    kept = Kept(model_folder(workspace.project, workspace.source), "duplicates", key)
+    known = kept.read([_SURVIVORS])
+    if known is None:
+        print(f"Looking for duplicate {table} (once a load; some seconds) …", file=sys.stderr)
+        kept.write({_SURVIVORS: json.dumps(survivors(workspace, table), sort_keys=True).encode()})
+        known = kept.read([_SURVIVORS]) or {}
+    found: dict[str, str] = json.loads(known[_SURVIVORS])
+    return found
 
 
 def _latest(project: Project, profile: SourceProfile) -> WarehouseInfo:

@@ -17,12 +17,12 @@ from revops_analysis.workspace import Workspace
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return soiled(tmp_path_factory.mktemp("dirty"), dirt=3.0, scale=0.1)
+    return soiled(tmp_path_factory.mktemp("dirty"), dirt=3.0)
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return soiled(tmp_path_factory.mktemp("clean"), dirt=0.0, scale=0.1)
+    return soiled(tmp_path_factory.mktemp("clean"), dirt=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +42,17 @@ def _column(snapshot, table: str, key: str, column: str) -> dict[str, object]:
     return {row[key]: row[column] for row in rows}
 
 
+def _industries(snapshot) -> dict[str, object]:
+    deals = snapshot.deals
+    rows = deals.select("opportunity_id", "account_industry").to_pyarrow().to_pylist()
+    return {row["opportunity_id"]: row["account_industry"] for row in rows}
+
+
 def test_repaired_words_are_those_of_the_clean_company(dirty: Workspace, clean: Workspace, copied) -> None:
-    truth = _column(clean, "accounts", "account_id", "industry")
-    before = _column(dirty, "accounts", "account_id", "industry")
-    assert sum(before[key] != word for key, word in truth.items()) > 10
-    repaired = _column(copied, "accounts", "account_id", "industry")
-    assert {key: repaired[key] for key in truth} == truth
+    truth, before, after = (_industries(side) for side in (clean, dirty, copied))
+    common = truth.keys() & before.keys()
+    assert sum(before[key] != truth[key] for key in common) > 10
+    assert {key: after[key] for key in common} == {key: truth[key] for key in common}
 
 
 def test_deals_come_back_from_quarantine_as_they_are_in_truth(dirty: Workspace, clean: Workspace, copied) -> None:

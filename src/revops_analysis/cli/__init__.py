@@ -10,6 +10,7 @@ import typer
 from revops_analysis.cli import (
     attribution,
     data,
+    duplicates,
     forecasts,
     leads,
     mail,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (data, reports, metrics, forecasts, attribution, retention, renewals, quality, mail):
+for family in (data, reports, metrics, forecasts, attribution, retention, renewals, duplicates, quality, mail):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")
 app.add_typer(leads.app, name="leads")

@@ -9,6 +9,7 @@ from revops_analysis.definitions.rules import AllOf, AnyOf, Condition, Rule
 from revops_analysis.definitions.words import (
     Attribution,
     Coverage,
+    DuplicateRules,
     ForecastCategory,
     Leads,
     Lookback,
@@ -24,6 +25,7 @@ __all__ = [
     "Condition",
     "Coverage",
     "Definitions",
+    "DuplicateRules",
     "ForecastCategory",
     "Leads",
     "Lookback",

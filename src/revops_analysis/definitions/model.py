@@ -15,6 +15,7 @@ from revops_analysis.definitions.rules import Rule
 from revops_analysis.definitions.words import (
     Attribution,
     Coverage,
+    DuplicateRules,
     ForecastCategory,
     Leads,
     Lookback,
@@ -69,6 +70,9 @@ class Definitions(Part):
     )
     lead_rule: Rule | None = Field(default=None, description="Which lead counts as qualified; none: what the CRM says.")
     leads: Leads = Field(default=Leads(), description="How the hand-off of leads is measured.")
+    duplicates: DuplicateRules = Field(
+        default=DuplicateRules(), description="When records are one, and whether figures count them as one."
+    )
     lookback: Lookback = Field(default=Lookback(), description="How far back a touch can lie.")
     attribution: Attribution = Field(default=Attribution(), description="How credit is shared out.")
     channel_map: dict[str, str] = Field(

@@ -232,6 +232,18 @@ class Leads(Part):
     )
 
 
+class DuplicateRules(Part):
+    """When two records are taken to be one, and whether figures count them as one."""
+
+    threshold: float = Field(
+        default=0.95, ge=0.5, lt=1, description="Probability from which two records are taken to be one."
+    )
+    resolve: tuple[Literal["accounts", "contacts"], ...] = Field(
+        default=(),
+        description="Tables whose duplicates count under their survivor in every figure; none: as the source has them.",
+    )
+
+
 class Thresholds(Part):
     """Where a figure turns from normal into a warning or a refusal."""
 

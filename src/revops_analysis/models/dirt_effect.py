@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from revops_analysis.periods import Period, following, parse_period, period_containing
-from revops_analysis.validation.repairs.apply import RepairedCopy, repaired_copy
+from revops_analysis.validation.repairs.apply import repaired_copy
 
 if TYPE_CHECKING:
     from revops_analysis.sources.again import ValueMaps
@@ -67,18 +67,19 @@ def dirt_effect(
 
     `period` is by default the quarter that contains the as-of date. The copy lies in the engine and is gone afterwards.
     """
-    return effect_of(snapshot, repaired_copy(snapshot, maps, profile), period)
+    copy = repaired_copy(snapshot, maps, profile)
+    return replace(effect_between(snapshot, copy.snapshot, period), done=copy.done, notes=copy.notes)
 
 
-def effect_of(snapshot: Snapshot, copy: RepairedCopy, period: str | Period | None = None) -> DirtEffect:
-    """As `dirt_effect`, on a copy that is made already: repaired words, resolved duplicates, or both."""
+def effect_between(snapshot: Snapshot, other: Snapshot, period: str | Period | None = None) -> DirtEffect:
+    """As `dirt_effect`, against another snapshot of the same load, as one with its duplicates resolved."""
     calendar = snapshot.definitions.fiscal_calendar
     if period is None:
         asked = period_containing(snapshot.as_of, calendar)
     else:
         asked = parse_period(period, calendar) if isinstance(period, str) else period
     ahead = following(asked, calendar) if asked.end <= snapshot.as_of else asked
-    before, after = (_figures(side, asked, ahead) for side in (snapshot, copy.snapshot))
+    before, after = (_figures(side, asked, ahead) for side in (snapshot, other))
     keys = ["figure", "cut", "group", "unit"]
     both = before.merge(after, on=keys, how="outer", suffixes=("_before", "_after"), sort=False)
     both["as_loaded"] = both["value_before"].map(_or_nothing)
@@ -88,7 +89,8 @@ def effect_of(snapshot: Snapshot, copy: RepairedCopy, period: str | Period | Non
     both = both.sort_values(
         ["figure", "cut", "group"], key=lambda c: c.map(order) if c.name == "figure" else c, kind="stable"
     )
-    return DirtEffect(both[list(COLUMNS)].reset_index(drop=True), copy.done, copy.notes, asked, ahead)
+    nothing = pd.DataFrame(columns=["table", "changed", "returned"])
+    return DirtEffect(both[list(COLUMNS)].reset_index(drop=True), nothing, (), asked, ahead)
 
 
 def _or_nothing(value: Any) -> Decimal:

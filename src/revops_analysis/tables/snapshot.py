@@ -285,6 +285,12 @@ class Snapshot:
         """Return the snapshot of the same day over the same data under other definitions."""
         return self if definitions == self.definitions else Snapshot(self._store, definitions, self.as_of)
 
+    @property
+    def as_loaded(self) -> Snapshot:
+        """The same day over the rows as they were loaded, where duplicates are counted under their survivors."""
+        loaded = self._store.as_loaded
+        return self if loaded is self._store else Snapshot(loaded, self.definitions, self.as_of)
+
     def once(self, question: Hashable, find: Callable[[], _Found]) -> _Found:
         """Return what `find` returns, found on the first call for `question` and remembered with this snapshot.
 
@@ -341,7 +347,7 @@ class Snapshot:
 
     @cached_property
     def _notes(self) -> tuple[str, ...]:
-        return (*self._deal_notes(), *missing_table_notes(self._store.info.supplied_tables))
+        return (*self._store.notes, *self._deal_notes(), *missing_table_notes(self._store.info.supplied_tables))
 
     def _deal_notes(self) -> list[str]:
         """Return sentences on deals whose state is not known from their history."""

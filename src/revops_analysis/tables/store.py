@@ -19,13 +19,23 @@ class Store:
 
     `database` is where the tables lie, as Ibis understands it. Results that are asked for again and again are kept as
     temporary tables of the connection (`keep`), so they are computed once, however many snapshots share the store.
+    `variant` tells stores apart that read the tables of one load differently, as `resolved.ResolvedStore` does; `notes`
+    are plain sentences on that.
     """
+
+    variant = ""
+    notes: tuple[str, ...] = ()
 
     def __init__(self, con: Any, info: WarehouseInfo, database: Any = None) -> None:
         self.con = con
         self.info = info
         self.database = database
         self._kept: dict[str, ibis.Table] = {}
+
+    @property
+    def as_loaded(self) -> Store:
+        """The store that reads every row as it was loaded."""
+        return self
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
@@ -64,7 +74,7 @@ class Store:
         `name` tells results apart.
         """
         if name not in self._kept:
-            place = "kept_" + re.sub(r"\W+", "_", name)
+            place = f"kept_{self.variant}" + re.sub(r"\W+", "_", name)
             made = expression if isinstance(expression, ibis.Table) else expression()
             self._kept[name] = self.con.create_table(place, made, temp=True)
         return self._kept[name]
@@ -80,7 +90,7 @@ class Store:
         full = f"{name}_{at.day:%Y%m%d}"
         if full not in self._kept:
             text = self._text_for(name, at, build)
-            place = "kept_" + re.sub(r"\W+", "_", full)
+            place = f"kept_{self.variant}" + re.sub(r"\W+", "_", full)
             self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
             self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
         return self._kept[full]
@@ -91,7 +101,8 @@ class Store:
         Stores with the same tables in the same place share the text: it names no data.
         """
         anyday = at.any_day()
-        key = (self.con.name, self.database, self.info.supplied_tables, self._are_states_prepared, name, anyday)
+        place = (self.con.name, self.database, self.variant)
+        key = (*place, self.info.supplied_tables, self._are_states_prepared, name, anyday)
         if key not in _TRANSLATED:
             _TRANSLATED[key] = str(self.con.compile(build(anyday)))
         text = _TRANSLATED[key]
