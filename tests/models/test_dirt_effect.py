@@ -70,7 +70,7 @@ def test_figures_move_towards_the_clean_company(effect: DirtEffect, clean: Works
     assert effect.changed["figure"].nunique() >= 3
     keys = ["figure", "cut", "group", "unit"]
     both = effect.figures.merge(truth[[*keys, "as_loaded"]], on=keys, how="outer", suffixes=("", "_clean"))
-    counted = both[both["figure"].isin(["Open deals", "Deals ever booked"]) & (both["cut"] == "industry")]
+    counted = both[both["figure"].isin(["Open deals", "Deals booked to date"]) & (both["cut"] == "industry")]
     sides = {name: counted[name].map(lambda v: Decimal(0) if pd.isna(v) else v) for name in ("as_loaded", "repaired")}
     clean_side = counted["as_loaded_clean"].map(lambda v: Decimal(0) if pd.isna(v) else v)
     before, after = (float((sides[name] - clean_side).map(abs).sum()) for name in ("as_loaded", "repaired"))
@@ -82,7 +82,7 @@ def test_figures_move_towards_the_clean_company(effect: DirtEffect, clean: Works
 def test_differences_are_exact_and_cuts_add_up(effect: DirtEffect) -> None:
     frame = effect.figures
     assert ((frame["repaired"] - frame["as_loaded"]) == frame["difference"]).all()
-    for figure in ("Open pipeline", "Deals ever booked", "Forecast"):
+    for figure in ("Open pipeline", "Deals booked to date", "Forecast"):
         own = frame[frame["figure"] == figure]
         for side in ("as_loaded", "repaired"):
             sums = own.groupby("cut")[side].sum()

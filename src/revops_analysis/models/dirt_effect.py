@@ -187,8 +187,12 @@ _FIGURES: dict[str, Callable[[Snapshot, Period, Period], pd.DataFrame]] = {
     "Open deals": lambda s, p, a: _added("Open deals", "count", _open(s), _count),
     "Bookings": lambda s, p, a: _added("Bookings", "currency", _booked(s, p.start, p.end), _amount),
     "Deals booked": lambda s, p, a: _added("Deals booked", "count", _booked(s, p.start, p.end), _count),
-    "Bookings ever": lambda s, p, a: _added("Bookings ever", "currency", _booked(s, dt.date.min, s.as_of), _amount),
-    "Deals ever booked": lambda s, p, a: _added("Deals ever booked", "count", _booked(s, dt.date.min, s.as_of), _count),
+    "Bookings to date": lambda s, p, a: _added(
+        "Bookings to date", "currency", _booked(s, dt.date.min, s.as_of), _amount
+    ),
+    "Deals booked to date": lambda s, p, a: _added(
+        "Deals booked to date", "count", _booked(s, dt.date.min, s.as_of), _count
+    ),
     "Forecast": _forecast,
     "Credited bookings": _attribution,
 }

@@ -46,7 +46,7 @@ class QualityOverview:
         amounts = quality.quarantined.set_index("table")["amount"]
         lost = amounts.get("opportunities")
         no_loads = None if lost is not None and pd.notna(lost) else "No deal lies in quarantine."
-        judged = int((quality.rules["status"] != "not checked").sum())
+        judged = int(quality.checks["rule"].nunique())  # rules against the load before depend on what was loaded before
         words = self.repairs.suggestions
         rows = [
             ("data_quality_score", quality.score, "rate", checks, None if checks else "Nothing could be checked."),

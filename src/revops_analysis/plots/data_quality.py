@@ -129,7 +129,7 @@ def plot_trend(overview: QualityOverview) -> Figure:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:.1f}%")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Week in which the deal was created")
-    axes.legend(loc="upper right")
+    made.legend(loc="outside lower left", ncols=2)
     titled(made, trend_title(overview))
     return made
 

@@ -93,7 +93,7 @@ def _week(rows: ibis.Table, name: str, zone: str) -> Any:
         return ibis.null("string")
     dated = rows[column]
     day = business_day(dated, zone) if dated.type().is_timestamp() else dated
-    return day.truncate("W").cast("string").left(10)
+    return day.truncate("W").cast("string")  # a moment's text where the engine truncates to one: see _with_days
 
 
 def count_rows_of(evidence: SnapshotEvidence, name: str, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def count_rows_of(evidence: SnapshotEvidence, name: str, rules: Sequence[Rule]) 
         failing = EXPECTATIONS[rule.type].failing(rows, rule.kwargs).fill_null(False)
         sums[f"checked_{place}"] = rows.count(where=judged)
         sums[f"failed_{place}"] = rows.count(where=judged & failing)
-    wide = rows.group_by([OWNER, WEEK]).aggregate(**sums).to_pandas()
+    wide = _with_days(rows.group_by([OWNER, WEEK]).aggregate(**sums).to_pandas())
     parts = [
         pd.DataFrame(
             {
@@ -121,12 +121,17 @@ def count_rows_of(evidence: SnapshotEvidence, name: str, rules: Sequence[Rule]) 
     return pd.concat(parts, ignore_index=True)
 
 
+def _with_days(counted: pd.DataFrame) -> pd.DataFrame:
+    """Weeks as days; cutting the text in the engine would write the whole expression down several times."""
+    return counted.assign(**{WEEK: counted[WEEK].astype("object").str[:10]}) if counted[WEEK].notna().any() else counted
+
+
 def count_violations(evidence: SnapshotEvidence, name: str, found: dict[str, Violations]) -> pd.DataFrame:
     """Rules over several rows, counted in one query a table: rule, owner_id, week, checked, failed."""
     parts = [_violation_rows(evidence, name, rule, each) for rule, each in found.items()]
     together = reduce(lambda one, other: one.union(other), parts)
     sums = {"checked": together.count(), "failed": together.count(where=together.q_failing)}
-    counted = together.group_by(["rule", OWNER, WEEK]).aggregate(**sums).to_pandas()
+    counted = _with_days(together.group_by(["rule", OWNER, WEEK]).aggregate(**sums).to_pandas())
     return counted.rename(columns={OWNER: "owner_id", WEEK: "week"})
 
 
