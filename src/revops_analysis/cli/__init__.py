@@ -18,6 +18,7 @@ from revops_analysis.cli import (
     mail,
     metrics,
     movement,
+    quality,
     questions,
     renewals,
     reports,
@@ -51,6 +52,7 @@ for family in (
     flags,
     movement,
     duplicates,
+    quality,
 ):
     app.add_typer(family.app)
 app.add_typer(data.sources_app, name="sources")

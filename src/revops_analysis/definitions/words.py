@@ -303,3 +303,37 @@ class Thresholds(Part):
     push_count: int = Field(
         default=3, ge=1, description="Times a close date may move later before the deal is flagged."
     )
+    drift_past_share: float = Field(
+        default=0.05,
+        gt=0,
+        description="Change of the number of rows dated up to the last load, as a share, above which to warn: history "
+        "that was there should stay there.",
+    )
+    drift_new_share: float = Field(
+        default=0.7,
+        gt=0,
+        description="Departure of the new rows since the last load from the pace before it, as a share, above which to "
+        "warn: a feed that stopped or doubled.",
+    )
+    drift_missing_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Change of a column's share of missing values between loads, in points, above which to warn.",
+    )
+    drift_word_index: float = Field(
+        default=0.25,
+        gt=0,
+        description="Population stability index between two loads of a column of words above which to warn; 0.25 is "
+        "where credit scoring calls a population shifted.",
+    )
+    drift_amount_distance: float = Field(
+        default=0.15,
+        gt=0,
+        le=1,
+        description="Greatest difference between two loads in the share of amounts below any value (Kolmogorov and "
+        "Smirnov's distance) above which to warn.",
+    )
+    drift_minimum_rows: int = Field(
+        default=100, ge=1, description="Rows that both loads must have before shares and amounts are compared."
+    )

@@ -21,6 +21,7 @@ from revops_analysis.tables.money import Exchange, converted, exchange, refuse_m
 from revops_analysis.tables.notes import counted, cut_notes, missing_table_notes
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.store import Store
+from revops_analysis.tables.warehouse import WarehouseInfo
 
 _Found = TypeVar("_Found")
 _CHECK = ("missing_rate_of", "missing_rate_on")
@@ -133,6 +134,30 @@ class Snapshot:
         if _known_table(name) == "opportunities":
             return self._opportunities.select(*TABLES[name].names)
         return table_as_of(self._store, name, self._at)
+
+    def loaded(self, name: str) -> ibis.Table:
+        """Return a canonical table as the load holds it, rows and values that claim to be of later days included.
+
+        Only who checks the data itself needs that, and only on the last day, when nothing can leak from later ones.
+        Raises ConfigurationError for a name that is no table, and on an earlier day.
+        """
+        if self.as_of < self.data_through:
+            raise ConfigurationError(
+                f"The tables as loaded show what came after {self.as_of.isoformat()}.",
+                expected=f"a snapshot of {self.data_through.isoformat()}, the last day of the data",
+                fix="use table(), which shows what was known on the day",
+            )
+        return self._store.table(_known_table(name))
+
+    @property
+    def load(self) -> WarehouseInfo:
+        """The load whose tables these are: where it lies, and its quarantine."""
+        return self._store.info
+
+    @cached_property
+    def load_counts(self) -> tuple[dict[str, Any], ...]:
+        """What loading counted, a row a table (columns of `warehouse.COUNT_TYPES`); empty where unknown."""
+        return self._store.load_counts()
 
     @cached_property
     def _opportunities(self) -> ibis.Table:

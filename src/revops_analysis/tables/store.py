@@ -45,6 +45,12 @@ class Store:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
         return self.con.table(name, database=self.database)
 
+    def load_counts(self) -> tuple[dict[str, Any], ...]:
+        """Return what loading counted, a row a table; empty where the tables came without."""
+        if LOAD_COUNTS not in self.con.list_tables(database=self.database):
+            return ()
+        return tuple(self.table(LOAD_COUNTS).to_pyarrow().to_pylist())
+
     @property
     def states(self) -> ibis.Table:
         """The states of all deals (see `states.opportunity_states`): as the load prepared them, or computed once."""
@@ -125,6 +131,9 @@ class Store:
             self.con.con.commit()
             cursor.close()
 
+
+LOAD_COUNTS = "_load_counts"
+"""Name of the table of a load that says what became of its rows."""
 
 _TRANSLATED: dict[tuple[Any, ...], str] = {}
 """Expressions for any day in the text of an engine."""

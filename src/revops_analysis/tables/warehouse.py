@@ -281,11 +281,12 @@ def latest_warehouse(project: Project, source: str) -> WarehouseInfo | None:
 def previous_warehouse(project: Project, info: WarehouseInfo) -> WarehouseInfo | None:
     """Return the load of the same source made before `info` with other content; None when there is none.
 
-    Before means before the last time that `info` was loaded, so that an old load is never compared with a newer one.
+    Loads made after `info` are no earlier ones, so a report on an old load is compared with what came before it. A load
+    that is not in the log has nothing before it.
     """
-    made = load_log(project, info.source)
-    since = made.index(info.content_hash) if info.content_hash in made else 0
-    for digest in made[since:]:
+    log = load_log(project, info.source)
+    made = log.index(info.content_hash) if info.content_hash in log else len(log)
+    for digest in log[made + 1 :]:
         path = project.warehouse / info.source / f"{digest}.duckdb"
         if digest != info.content_hash and path.is_file():
             return read_info(path)

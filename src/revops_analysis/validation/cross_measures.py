@@ -104,9 +104,12 @@ def quarantined_amount(evidence: Evidence, schema: TableSchema) -> Outcome:
 
 
 def volume_change(evidence: Evidence, schema: TableSchema) -> Outcome:
-    """Change of the number of rows since the last load, as a share of then."""
+    """Change of the number of rows since the last load, as a share of what its pace lets expect by now."""
     before = (evidence.previous_rows or {}).get(schema.name)
     if not before:
         return NotChecked(f"No earlier load of {schema.name} to compare with.")
     now = evidence.rows[schema.name]
+    found = None if evidence.drift is None else evidence.drift.of(schema.name, "rows")
+    if found is not None and len(found):
+        return Reading(float(found["change"].iloc[0]), str(found["what"].iloc[0]))
     return Reading(abs(now / before - 1), f"{now:,} rows, {before:,} at the last load")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ibis
 
     from revops_analysis.definitions import Definitions
+    from revops_analysis.validation.drift.compare import Drift
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Evidence:
 
     `con` has a load attached. `day` is what freshness is measured against: the as-of date, or the day that the source
     declares its data to reach. `rows` counts each supplied table. `previous_rows` is None where there is no earlier
-    load.
+    load, and so is `drift`: what changed since that load.
     """
 
     con: ibis.BaseBackend
@@ -43,6 +44,7 @@ class Evidence:
     rows: Mapping[str, int]
     loads: Mapping[str, LoadCount]
     previous_rows: Mapping[str, int] | None = None
+    drift: Drift | None = None
     _raw: dict[str, ibis.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def has(self, table: str) -> bool:
@@ -89,7 +91,11 @@ def count_rows(con: ibis.BaseBackend, info: WarehouseInfo) -> dict[str, int]:
 
 def load_counts(con: ibis.BaseBackend) -> dict[str, LoadCount]:
     """What loading counted, by table."""
-    rows = con.table("_load_counts", database=_PLACE).to_pyarrow().to_pylist()
+    return counts_by_table(con.table("_load_counts", database=_PLACE).to_pyarrow().to_pylist())
+
+
+def counts_by_table(rows: Iterable[Mapping[str, Any]]) -> dict[str, LoadCount]:
+    """What loading counted, by table, from rows of `_load_counts`."""
     return {row["table"]: _load_count(row) for row in rows}
 
 

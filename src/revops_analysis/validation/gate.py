@@ -13,6 +13,7 @@ from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.project import find_project
 from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.warehouse import WarehouseInfo, attach
+from revops_analysis.validation.drift import drift_between
 from revops_analysis.validation.evidence import Evidence, count, count_rows, load_counts
 from revops_analysis.validation.expectations import Verdict, judge, warm_up
 from revops_analysis.validation.frames import batches, key_column
@@ -54,7 +55,8 @@ def validate(
     """Check a load against every rule of the suites, and say whether it may be used.
 
     `as_of` serves the rules about freshness only (without it they measure against the day the source declares its data
-    to reach). `previous` is the load that volumes are compared with. `expectations` is the folder of the suites, by
+    to reach). `previous` is the load that this one is compared with: volume, missing values, words
+    and amounts. `expectations` is the folder of the suites, by
     default that of the project.
 
     Every rule has a row in the result. A rule over a table that was not supplied, or with nothing to look at, is `not
@@ -82,6 +84,7 @@ def validate(
             rows=count_rows(con, warehouse),
             loads=load_counts(con),
             previous_rows=_rows_before(previous),
+            drift=None if previous is None else drift_between(previous, warehouse, definitions, con),
         )
         findings = check_rules(evidence, rules)
     finally:
@@ -102,7 +105,7 @@ def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding
 
     Raises DataRefusedError should a rule have no finding.
     """
-    reasons = {rule.id: _nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
+    reasons = {rule.id: nothing_to_check(rule, evidence.absence(rule.table)) for rule in rules}
     findings = {name: _Finding("not checked", reason=reason) for name, reason in reasons.items() if reason}
     left = [rule for rule in rules if rule.id not in findings]
     measured = [rule for rule in left if rule.measure is not None]
@@ -121,7 +124,7 @@ def check_rules(evidence: Evidence, rules: Sequence[Rule]) -> dict[str, _Finding
     return findings
 
 
-def _nothing_to_check(rule: Rule, absence: str | None) -> str | None:
+def nothing_to_check(rule: Rule, absence: str | None) -> str | None:
     """Why the rule cannot look at anything; a rule that judges just that, the absence of rows, always can."""
     if rule.empty_domain:
         return "The definitions name no words for it."

@@ -108,6 +108,20 @@ def failing_rows(table: ibis.Table, expectation: str, kwargs: Kwargs) -> ibis.Ta
     return table.filter(mask)
 
 
+def judged_rows(table: ibis.Table, expectation: str, kwargs: Kwargs) -> ibis.expr.types.BooleanValue:
+    """Which rows of a prepared table an expectation judges: within its condition, and with the values it compares."""
+    import ibis
+
+    judged: Any = ibis.literal(True)
+    if "row_condition" in kwargs:
+        judged = judged & _condition(table, kwargs["row_condition"]).fill_null(False)
+    if not expectation.endswith("be_null"):
+        for name in ("column", "column_A", "column_B"):
+            if name in kwargs:
+                judged = judged & table[kwargs[name]].notnull()
+    return judged
+
+
 def _condition(table: ibis.Table, condition: Kwargs) -> Any:
     """Great Expectations' own form of a row condition, as a condition in the engine."""
     if condition["type"] == "and":

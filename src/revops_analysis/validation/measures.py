@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.tables.schema import TABLES, TableSchema
-from revops_analysis.validation import cross_measures, table_measures
+from revops_analysis.validation import cross_measures, drift_measures, table_measures
 from revops_analysis.validation.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ MEASURES: dict[str, Callable[..., Outcome]] = {
         cross_measures.quarantined_rows,
         cross_measures.quarantined_amount,
         cross_measures.volume_change,
+        drift_measures.past_rows_change,
+        drift_measures.new_rows_change,
+        drift_measures.missing_share_change,
+        drift_measures.word_share_change,
+        drift_measures.amount_change,
     )
 }
 """Every measure a suite may name, by name."""

@@ -25,12 +25,16 @@ class Violations:
 
 @dataclass(frozen=True)
 class Reading:
-    """One figure: its value, how a reader sees it, and of `checked` rows the `failed` ones where that makes sense."""
+    """One figure: its value, how a reader sees it, and of `checked` rows the `failed` ones where that makes sense.
+
+    `of` are the rows behind a share, for whoever must find them.
+    """
 
     value: float
     text: str
     checked: int = 1
     failed: int | None = None
+    of: Violations | None = None
 
 
 @dataclass(frozen=True)

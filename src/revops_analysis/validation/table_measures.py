@@ -42,7 +42,7 @@ def share_missing_after_first_stage(evidence: Evidence, schema: TableSchema, col
     rows = evidence.raw(schema.name)
     later = list(evidence.definitions.open_stages[1:])
     deals = rows.filter(rows.stage.isin(later), rows.deleted_at.isnull())
-    return _share(deals, deals[column].isnull(), "No deal is open past the first stage.")
+    return _share(deals, deals[column].isnull(), schema, "No deal is open past the first stage.")
 
 
 def share_overdue(evidence: Evidence, schema: TableSchema) -> Outcome:
@@ -51,15 +51,16 @@ def share_overdue(evidence: Evidence, schema: TableSchema) -> Outcome:
 
     rows = evidence.raw(schema.name)
     deals = rows.filter(rows.stage.isin(list(evidence.definitions.open_stages)), rows.deleted_at.isnull())
-    return _share(deals, deals.close_date < ibis.literal(evidence.day), "No deal is open.")
+    return _share(deals, deals.close_date < ibis.literal(evidence.day), schema, "No deal is open.")
 
 
-def _share(rows: ibis.Table, condition: Any, nothing: str) -> Outcome:
+def _share(rows: ibis.Table, condition: Any, schema: TableSchema, nothing: str) -> Outcome:
     sums = rows.aggregate(checked=rows.count(), failed=condition.fill_null(False).sum()).to_pyarrow().to_pylist()[0]
     if not sums["checked"]:
         return NotChecked(nothing)
     share = sums["failed"] / sums["checked"]
-    return Reading(share, f"{share:.1%}", sums["checked"], sums["failed"])
+    of = Violations(rows, condition, schema.key, nothing)
+    return Reading(share, f"{share:.1%}", sums["checked"], sums["failed"], of)
 
 
 def days_since_last(evidence: Evidence, schema: TableSchema, columns: Sequence[str]) -> Outcome:
