@@ -99,7 +99,7 @@ def test_values_of_lifetimes_are_compared_over_one_horizon(card: Scorecard) -> N
 def test_every_line_has_what_to_do_or_why_there_is_nothing(workspace: Workspace, card: Scorecard) -> None:
     actions = scorecard_actions(workspace, card)
     assert list(actions) == card.lines["measure"].tolist()
-    assert actions["bookings"] == Action(None, NOBODY_LOOKS)
+    assert actions["sales_velocity"] == Action(None, NOBODY_LOOKS)
     assert all((action.finding is None) == bool(action.words) for action in actions.values())
     assert "Could not be assessed: sourcing disputed" in actions["sourced_share"].words
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from revops_analysis.findings.finding import Finding, rank
 from revops_analysis.findings.playbook import load_playbook
-from revops_analysis.findings.registry import NotAssessed, Question, detectors
+from revops_analysis.findings.registry import Question, assess, detectors
 
 if TYPE_CHECKING:
     from revops_analysis.models.scorecard import Scorecard
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 LOOKED_AT_BY: Mapping[str, tuple[str, ...]] = {
     "open_pipeline": ("stalled_deals", "overdue_pipeline", "pipeline_concentration"),
+    "pipeline_created": ("creation_below_need",),
+    "bookings": ("target_missed",),
     "win_rate": ("win_rate_drop",),
+    "average_deal_size": ("deal_size_drop",),
+    "sales_cycle_days": ("stage_slowed",),
     "coverage": ("coverage_below_required",),
     "forecast": ("forecast_below_target", "crm_too_sure", "forecast_on_past_dates"),
     "nrr": ("nrr_decline", "implausible_retention"),
@@ -43,7 +47,7 @@ def scorecard_actions(workspace: Workspace, card: Scorecard) -> dict[str, Action
     Of several findings on a measure, the first by rank among those of its first detector that found something. A
     detector that lacked its data has not found that all is well: the words say what it lacked.
     """
-    question = Question(workspace, card.period, load_playbook(workspace.project.params / "playbook.yml"))
+    question = Question(workspace, card.period, load_playbook(workspace.project.playbook_file))
     return {name: _action(LOOKED_AT_BY.get(name, ()), question) for name in card.lines["measure"]}
 
 
@@ -54,11 +58,11 @@ def _action(names: tuple[str, ...], question: Question) -> Action:
     question.playbook.check({name: known[name].facts for name in names})
     looked, silent = [], []
     for name in names:
-        answer, words = known[name].detect(question), name.replace("_", " ").replace("nrr", "NRR")
-        if isinstance(answer, NotAssessed):
+        answer, words = assess(question, name), name.replace("_", " ").replace("nrr", "NRR")
+        if answer.reason:
             silent.append(f"{words}: {answer.reason}")
-        elif answer:
-            return Action(rank(answer)[0], "")
+        elif answer.findings:
+            return Action(rank(answer.findings)[0], "")
         else:
             looked.append(words)
     found = [f"Nothing found; looked for {', '.join(looked)}."] if looked else []

@@ -132,8 +132,8 @@ def calendar_of(states: pd.DataFrame, weeks_ahead: int = 0) -> Floats:
 
 def days_of_period(states: pd.DataFrame) -> tuple[Ints, Ints]:
     """Days from each row's period's start to its cutoff, and the length of the period."""
-    gone: Ints = (states["cutoff"] - states["first_day"]).dt.days.to_numpy(dtype=np.int64)
-    length: Ints = (states["last_day"] - states["first_day"]).dt.days.to_numpy(dtype=np.int64) + 1
+    gone = np.asarray((states["cutoff"] - states["first_day"]).dt.days, dtype=np.int64)
+    length = np.asarray((states["last_day"] - states["first_day"]).dt.days, dtype=np.int64) + 1
     return gone, length
 
 
