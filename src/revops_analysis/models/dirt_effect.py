@@ -79,7 +79,7 @@ def effect_between(snapshot: Snapshot, other: Snapshot, period: str | Period | N
     else:
         asked = parse_period(period, calendar) if isinstance(period, str) else period
     ahead = following(asked, calendar) if asked.end <= snapshot.as_of else asked
-    before, after = (_figures(side, asked, ahead) for side in (snapshot, other))
+    before, after = (_known_figures(side, asked, ahead) for side in (snapshot, other))
     keys = ["figure", "cut", "group", "unit"]
     both = before.merge(after, on=keys, how="outer", suffixes=("_before", "_after"), sort=False)
     both["as_loaded"] = both["value_before"].map(_or_nothing)
@@ -95,6 +95,10 @@ def effect_between(snapshot: Snapshot, other: Snapshot, period: str | Period | N
 
 def _or_nothing(value: Any) -> Decimal:
     return Decimal(0) if value is None or pd.isna(value) else Decimal(value)
+
+
+def _known_figures(snapshot: Snapshot, period: Period, ahead: Period) -> pd.DataFrame:
+    return snapshot.once(("figures of dirt", period, ahead), lambda: _figures(snapshot, period, ahead))
 
 
 def _figures(snapshot: Snapshot, period: Period, ahead: Period) -> pd.DataFrame:
@@ -118,14 +122,20 @@ _CUTS: tuple[tuple[str, str | None], ...] = (
 
 
 def _added(name: str, unit: str, rows: Any, value: Callable[[Any], Any]) -> pd.DataFrame:
-    """A sum over deals, whole and by each cut."""
+    """A sum over deals, whole and by each cut; the engine is asked once, for the finest groups."""
+    columns = [column for _, column in _CUTS if column is not None]
+    finest = rows.group_by(columns).aggregate(value=value(rows)).to_pandas()
     parts = []
     for title, column in _CUTS:
-        grouped = (
-            rows.aggregate(value=value(rows)) if column is None else rows.group_by(column).aggregate(value=value(rows))
-        )
-        parts.append(_cut(name, unit, (title, column), grouped.to_pandas()))
+        groups = finest.assign(all=True).groupby(column or "all", dropna=False, sort=True)["value"]
+        parts.append(_cut(name, unit, (title, column), groups.agg(_total).reset_index()))
     return pd.concat(parts, ignore_index=True)
+
+
+def _total(values: pd.Series) -> Any:
+    """Exact sum; None where every value is missing."""
+    known = values.dropna()
+    return sum(known.iloc[1:], known.iloc[0]) if len(known) else None
 
 
 def _amount(rows: Any) -> Any:
