@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import revops_analysis.workspace  # noqa: F401 - with it, attribution's metrics are known
 from revops_analysis.findings.matching import detectors_about
 from revops_analysis.metrics.matching import metrics_about
 
@@ -13,7 +14,7 @@ from revops_analysis.metrics.matching import metrics_about
     [
         ("Why did enterprise win rate fall in Q3?", "win_rate", "win_rate_drop"),
         ("Which cohorts keep their revenue: net retention by cohort?", "cohort_nrr", "worsening_cohort"),
-        ("Marketing sourced 60% of the pipeline, says marketing?", "pipeline_created", "sourcing_disputed"),
+        ("Marketing sourced 60% of the pipeline, says marketing?", "sourced_share", "sourcing_disputed"),
         ("Which deals are stalled?", "stalled_deals", "stalled_deals"),
         ("What is our pipline coverge?", "coverage", "coverage_below_required"),
         ("How many customers churned?", "logo_retention", "implausible_retention"),
