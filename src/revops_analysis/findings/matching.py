@@ -20,7 +20,7 @@ _TOUCHES = 1.0
 def detectors_about(question: str, fixes: dict[str, str] | None = None) -> list[str]:
     """Names of the detectors that a question's words point to; `fixes` are the playbook's words by detector.
 
-    >>> detectors_about("Why did our win rate drop?")
+    >>> detectors_about("Why did our win rate fall?")
     ['win_rate_drop']
     """
     asked = asked_words(question)

@@ -93,7 +93,7 @@ def test_wrong_server_settings_name_the_variable_and_no_value(
         ({"mail_sender": "A\r\nBcc: b@example.com <a@example.com>"}, "control characters"),
         ({"mail_sender": "a@example.com", "mail_page": "link"}, "link_base"),
         ({"mail_sender": "a@example.com", "mail_page": "link", "mail_link_base": "javascript:x"}, "link_base"),
-        ({"mail_sender": "a@example.com", "mail_page": "pdf"}, "REVOPS_MAIL_PAGE"),
+        ({"mail_sender": "a@example.com", "mail_page": "fax"}, "REVOPS_MAIL_PAGE"),
     ],
 )
 def test_wrong_letter_settings_name_the_variable(env: pytest.MonkeyPatch, values: dict[str, str], words: str) -> None:
