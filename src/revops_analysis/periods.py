@@ -26,6 +26,9 @@ FORMS = (
     "FY2026 · FY2026-Q3 · FY2026-P07 (fiscal year, quarter, month), 2026 · 2026-Q3 · 2026-09 (calendar), "
     "2026-W39 (ISO week), 2026-01-01..2026-03-31 (days), 2025-Q1...2026-Q3 (a series)"
 )
+DAYS_A_MONTH = 365.25 / 12
+"""Mean length, where days are told as months or months as days."""
+
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _WEEKS_OF_MONTHS = {"4-4-5": (4, 4, 5), "4-5-4": (4, 5, 4), "5-4-4": (5, 4, 4)}
 
@@ -305,6 +308,17 @@ def same_period_last_year(period: Period, calendar: FiscalCalendar) -> Period:
         return _FORMS[form].make(index - _FORMS[form].per_year, calendar)
     iso = period.start.isocalendar()
     return _week(_week_index(iso.year - 1, min(iso.week, _iso_weeks(iso.year - 1))), calendar)
+
+
+def year_to(period: Period) -> Period:
+    """The twelve months that end with the period.
+
+    >>> year_to(Period("2026-Q3", date(2026, 7, 1), date(2026, 9, 30))).label
+    '2025-10-01..2026-09-30'
+    """
+    after = period.end + timedelta(days=1)
+    start = after.replace(year=after.year - 1) if (after.month, after.day) != (2, 29) else date(after.year - 1, 3, 1)
+    return Period(f"{start.isoformat()}..{period.end.isoformat()}", start, period.end)
 
 
 def weeks_of(period: Period) -> list[tuple[int, date, date]]:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from attribution.overview_cases import company
-from revops_analysis.attribution.overview import attribution_overview, year_to
+from revops_analysis.attribution.overview import attribution_overview
 from revops_analysis.attribution.verdict import CAVEAT
-from revops_analysis.periods import parse_period
+from revops_analysis.periods import parse_period, year_to
 
 
 @pytest.fixture(scope="module")
@@ -105,5 +105,5 @@ def test_without_touches_nothing_is_credited_and_it_says_so():
 )
 def test_the_year_ends_with_the_period(period, start):
     snapshot = company(spend=False, touched=False)
-    year = year_to(parse_period(period, snapshot.definitions.fiscal_calendar), snapshot)
+    year = year_to(parse_period(period, snapshot.definitions.fiscal_calendar))
     assert year.start.isoformat() == start

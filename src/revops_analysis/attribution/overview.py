@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from revops_analysis.attribution.sourcing import Sourcing, sourcing
 from revops_analysis.attribution.spend import SpendReturns, spend_returns
 from revops_analysis.attribution.totals import Cut
 from revops_analysis.attribution.verdict import CAVEAT, verdict
-from revops_analysis.periods import Period, parse_period, period_containing, previous
+from revops_analysis.periods import Period, parse_period, period_containing, previous, year_to
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -79,7 +78,7 @@ def attribution_overview(snapshot: Snapshot, period: str | Period | None = None,
 
 def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverview:
     made = journeys(snapshot)
-    year = year_to(period, snapshot)
+    year = year_to(period)
     compared = robustness(made, year, RobustnessOptions(seed=seed))
     year_spend = spend_returns(made, [year])
     cost = programme_spend(year_spend)
@@ -118,13 +117,6 @@ def _settings(frame: pd.DataFrame) -> pd.DataFrame:
     wide = named.pivot_table(index="channel", columns="column", values="difference", sort=False).sort_index()
     wide = wide.reset_index().rename_axis(columns=None)
     return wide.assign(channel=wide["channel"].where(wide["channel"] != "\uffff", None))
-
-
-def year_to(period: Period, snapshot: Snapshot) -> Period:
-    """The twelve months that end with the period."""
-    after = period.end + dt.timedelta(days=1)
-    start = after.replace(year=after.year - 1) if (after.month, after.day) != (2, 29) else dt.date(after.year - 1, 3, 1)
-    return parse_period(f"{start.isoformat()}..{period.end.isoformat()}", snapshot.definitions.fiscal_calendar)
 
 
 def _quarters(period: Period, snapshot: Snapshot) -> list[Period]:

@@ -14,7 +14,7 @@ from revops_analysis.findings.finding import MOST, Evidence, Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_name, money, share
 from revops_analysis.metrics.coverage import period_ahead
-from revops_analysis.metrics.dealflow.detail import year_to
+from revops_analysis.periods import year_to
 
 if TYPE_CHECKING:
     from revops_analysis.metrics.dealflow.slippage import Slippage
@@ -141,7 +141,7 @@ def bottleneck_stage(question: Question) -> Answer:
 
     if not question.snapshot.has("opportunity_history"):
         return NotAssessed("the source has no opportunity_history table")
-    found = stage_what_if(question.snapshot, year_to(question.snapshot, question.period))
+    found = stage_what_if(question.snapshot, year_to(question.period))
     if found.reason:
         return NotAssessed(found.reason)
     if found.bottleneck is None:

@@ -32,6 +32,7 @@ from revops_analysis.findings.finding import Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_id, cut_name, money, share, weeks_to
 from revops_analysis.metrics.stage_moves import StageMoves, stage_moves
+from revops_analysis.periods import DAYS_A_MONTH
 from revops_analysis.statistics.stratified import compare_rates, compare_shares, overdispersion
 
 CHAPTER = "pipeline_health"
@@ -226,7 +227,7 @@ def _after_ramp(question: Question, moves: StageMoves, sellers: pd.DataFrame) ->
     months = segment.map(ramp).fillna(longest).astype(float)
     hired = pd.to_datetime(frame["owner_id"].map(sellers["hired_on"]))
     entered = pd.Timestamp(moves.end) - pd.to_timedelta(frame["entered"], unit="D")
-    ramped = hired.isna() | ((entered - hired).dt.days >= months * 365.25 / 12)
+    ramped = hired.isna() | ((entered - hired).dt.days >= months * DAYS_A_MONTH)
     return frame[ramped].reset_index(drop=True)
 
 

@@ -11,14 +11,13 @@ import pandas as pd
 from revops_analysis.metrics.conversion import StageConversion, stage_conversion
 from revops_analysis.metrics.coverage import period_ahead
 from revops_analysis.metrics.dealflow.creation import CreationNeed, creation_need
-from revops_analysis.metrics.dealflow.detail import year_to
 from revops_analysis.metrics.dealflow.stage_chain import StageWhatIf, stage_what_if
 from revops_analysis.metrics.movement import MovementSpan, PipelineMovement, pipeline_movement
 from revops_analysis.metrics.registry import MetricRequest, MetricResult, compute_metric, get_metric
 from revops_analysis.metrics.stalled import with_stall
 from revops_analysis.metrics.velocity import VelocityChange, velocity_change
 from revops_analysis.metrics.yields import open_now
-from revops_analysis.periods import Period, parse_period
+from revops_analysis.periods import Period, parse_period, year_to
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -154,7 +153,7 @@ def pipeline_overview(snapshot: Snapshot, period: str | Period) -> PipelineOverv
     """
     calendar = snapshot.definitions.fiscal_calendar
     span = parse_period(period, calendar) if isinstance(period, str) else period
-    outlook, watched = period_ahead(snapshot, span), year_to(snapshot, span)
+    outlook, watched = period_ahead(snapshot, span), year_to(span)
     headline = tuple(compute_metric(snapshot, name, span) for name in _HEADLINE)
     ahead = tuple(compute_metric(snapshot, name, outlook) for name in ("coverage", "required_coverage"))
     return PipelineOverview(

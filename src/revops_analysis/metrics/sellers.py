@@ -16,6 +16,7 @@ import pandas as pd
 from ibis import _
 
 from revops_analysis.metrics.deals import headline, missing, within
+from revops_analysis.periods import DAYS_A_MONTH
 
 if TYPE_CHECKING:
     from revops_analysis.periods import Period
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 REVENUE = "revenue"
 """The kind of split that shares a deal's credit; overlays stand beside it."""
 
-DAYS_A_MONTH = 365.25 / 12
 FLOAT = npt.NDArray[np.float64]
 
 SELLER_DIMENSIONS = {

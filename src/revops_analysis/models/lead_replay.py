@@ -23,12 +23,11 @@ from revops_analysis.metrics.funnel.rules import require_usable, rule_attributes
 from revops_analysis.metrics.incidence import at_horizon
 from revops_analysis.models.lead_records import lead_records
 from revops_analysis.models.leak_guard import check_leaks
-from revops_analysis.periods import Period, begun_period
+from revops_analysis.periods import DAYS_A_MONTH, Period, begun_period
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
-DAYS_A_MONTH = 365.25 / 12
 NEW, AGAINST, IN_FACT, EVERY = "new rule", "current rule", "passed in fact", "all leads"
 GROUPS = ("both rules", "only the new rule", "only the current rule", "neither rule")
 

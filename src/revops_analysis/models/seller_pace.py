@@ -17,8 +17,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from revops_analysis.metrics.deals import headline, within
-from revops_analysis.metrics.sellers import DAYS_A_MONTH, sellers
+from revops_analysis.metrics.sellers import sellers
 from revops_analysis.metrics.stages import stage_visits
+from revops_analysis.periods import DAYS_A_MONTH
 from revops_analysis.statistics.false_discovery import benjamini_hochberg
 from revops_analysis.statistics.intervals import normal_quantile
 from revops_analysis.statistics.shrinkage import shrink_normal

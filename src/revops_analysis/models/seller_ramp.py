@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from revops_analysis.metrics.sellers import DAYS_A_MONTH, deal_credits, sellers
+from revops_analysis.metrics.sellers import deal_credits, sellers
+from revops_analysis.periods import DAYS_A_MONTH
 from revops_analysis.statistics.bootstrap import bootstrap_ratio
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from revops_analysis.metrics.dealflow.concentration import concentration, larges
 from revops_analysis.metrics.dealflow.habits import date_habits
 from revops_analysis.metrics.dealflow.slippage import Slippage, pushed_deals, slippage
 from revops_analysis.metrics.dealflow.win_loss import WinLoss, win_loss
-from revops_analysis.periods import Period, parse_period, period_containing, previous
+from revops_analysis.periods import Period, parse_period, year_to
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -37,21 +37,11 @@ class PipelineDetail:
     key_figures: pd.DataFrame
 
 
-def year_to(snapshot: Snapshot, period: Period) -> Period:
-    """The four periods that end with this one, as one; of a shorter one than a quarter, those to its quarter."""
-    calendar = snapshot.definitions.fiscal_calendar
-    quarter = period_containing(period.end, calendar)
-    last = first = quarter if period.days < quarter.days else period
-    for _ in range(3):
-        first = previous(first, calendar)
-    return Period(f"{first.start.isoformat()}..{last.end.isoformat()}", first.start, last.end)
-
-
 def pipeline_detail(snapshot: Snapshot, period: str | Period) -> PipelineDetail:
     """Compute the chapter for a period; see `PipelineDetail`. Raises ConfigurationError for a period that is none."""
     calendar = snapshot.definitions.fiscal_calendar
     span = parse_period(period, calendar) if isinstance(period, str) else period
-    book, year = deal_book(snapshot, period_ahead(snapshot, span)), year_to(snapshot, span)
+    book, year = deal_book(snapshot, period_ahead(snapshot, span)), year_to(span)
     slipped, habits, ended = slippage(book), date_habits(book), win_loss(book, year)
     return PipelineDetail(
         period=span,

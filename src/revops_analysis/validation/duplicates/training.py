@@ -9,7 +9,6 @@ match, true pairs that mostly contradict each other) keeps the defaults of `mode
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -279,13 +278,11 @@ def _rows(field: Field, trained: _Pairs | None) -> Iterator[tuple[Any, ...]]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """splink tells of its progress in its log: errors only, here."""
+    """splink tells of its progress in its log, and which levels it could not train, which `Model` says: errors only."""
     logger = logging.getLogger("splink")
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         logger.setLevel(before)
