@@ -22,7 +22,7 @@ from revops_analysis.validation.duplicates.model import Field, Level, Model
 from revops_analysis.validation.duplicates.records import Records
 
 SEED = 20_260_930
-RANDOM_PAIRS = 4e5
+RANDOM_PAIRS = 1e5
 MOST_TRAINING_PAIRS = 1e6
 LEAST_TRAINING_PAIRS = 30
 """Fewer pairs that agree in a field say nothing about the others."""
