@@ -232,7 +232,7 @@ class _Work:
         return self._mark(slot, tries=tries, next_try=again, note=problem.note)
 
     def _ended(self, slot: Slot, state: State, problem: Problem, log: LastLines) -> Slot:
-        log.say(f"{state.capitalize()}: {problem.what}")
+        log.say(" ".join(part for part in (f"{state.capitalize()}: {problem.what}", problem.fix) if part))
         lines = "\n".join(part for part in (log.text, problem.trace) if part)
         return self._mark(slot, state=state, note=problem.note, log=lines, told=False, tries=0, next_try=None)
 
@@ -252,7 +252,7 @@ class _Work:
             untold = " ".join(str(error).split())
         if not untold:
             return self._mark(slot, told=True, next_try=None)
-        log.say(f"Nobody could be told for certain: {untold}")
+        log.say(f"Nobody could be told for certain: {' '.join(untold.split())}")
         return self._mark(slot, tries=slot.tries + 1, next_try=self.at + _wait(slot.tries))
 
 
