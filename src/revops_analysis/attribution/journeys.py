@@ -23,10 +23,10 @@ import pyarrow as pa
 from ibis import _
 
 from revops_analysis.attribution.allocation import cents_of
-from revops_analysis.attribution.channels import numbered_channels, words_in
 from revops_analysis.attribution.options import JourneyOptions
 from revops_analysis.attribution.placing import Placing, counted_touches, ranked_touches
 from revops_analysis.attribution.touches import Names, campaigns_of, joined_touches, people_of
+from revops_analysis.metrics.channels import numbered_channels, words_in
 from revops_analysis.metrics.deals import missing
 from revops_analysis.periods import end_of_day_utc
 
