@@ -165,7 +165,10 @@ class Workspace(Snapshot):
             "Definitions": f"{self.definitions.version} ({self.definitions.hash})",
             "Currency": self.definitions.reporting_currency,
         }
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items())
+        left = 'style="text-align:left"'  # JupyterLab sets tables to the right
+        rows = "".join(
+            f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(text)}</td></tr>" for name, text in facts.items()
+        )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return f"<table>{rows}</table>" + (f"<ul>{notes}</ul>" if notes else "")
 

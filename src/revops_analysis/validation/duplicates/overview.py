@@ -74,6 +74,8 @@ class Duplicates:
     def headline(self) -> str:
         """The finding in a sentence: how many duplicates, in how many clusters, and the money they touch."""
         found, clusters = self.found, int(self.found.clusters["cluster"].nunique())
+        if not found.records:
+            return f"There are no {found.table.split('-')[0]} in which to look for duplicates."
         if found.table == "leads-contacts":
             return f"{len(found.linked):,} of {found.records:,} leads are contacts already{self._money()}."
         word = _WORDS[found.table]
