@@ -24,6 +24,7 @@ _STYLE = (
     ".rv-shown .rv-number{text-align:right!important}"
     ".rv-shown .rv-finding{border-left:4px solid #8a8a8a;padding:.1em 1em;margin:.8em 0}"
     ".rv-shown .rv-critical{border-color:#b3261e}.rv-shown .rv-warning{border-color:#b26a00}"
+    ".rv-shown .rv-watch{border-left-style:dotted}"
     ".rv-shown dl{display:flex;gap:2em;margin:.2em 0}.rv-shown dd{margin:0;font-weight:600}"
     ".rv-shown dt,.rv-shown .rv-reason,.rv-shown .rv-unit,.rv-shown .rv-footnotes{font-size:.9em;opacity:.75}"
     "</style>"
