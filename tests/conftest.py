@@ -11,11 +11,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from revops_analysis.heavy_imports import keep_for_good
+
+if TYPE_CHECKING:
+    from revops_analysis.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,6 +36,14 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def very_dirty(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace on the sample company with three times the usual dirt; nothing may be changed in it."""
+    from dirty_company import soiled
+
+    return soiled(tmp_path_factory.mktemp("very_dirty"), dirt=3.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import pytest
 
 from attribution.overview_cases import company
 from builders import make_definitions
-from revops_analysis.findings.attribution import programme_below_cost, sourcing_disputed, touches_without_channel
+from revops_analysis.findings.attribution import sourcing_disputed, touches_without_channel
 from revops_analysis.findings.playbook import load_playbook
-from revops_analysis.findings.registry import NotAssessed, Question
+from revops_analysis.findings.registry import NotAssessed, Question, assess
 from revops_analysis.periods import parse_period
 
 PERIOD = parse_period("2026-Q3", make_definitions().fiscal_calendar)
@@ -26,13 +26,16 @@ def question(ask):
 
 
 def test_a_programme_that_no_model_covers_is_named_with_the_part_that_is_open(question):
-    (found,) = programme_below_cost(question)
+    answer = assess(question, "programme_below_cost")
+    (found,) = answer.findings
     assert found.id == "programme_below_cost:channel=Event"
     assert found.what.startswith(
         "Event cost 60,000 USD in the year to 2026-09-30, and no model credits it with more than"
     )
     assert 50_000 < found.money < 60_000
-    assert found.confidence == 0.95
+    assert found.evidence.p_adjusted <= 0.05
+    assert found.evidence.among == len(answer.comparisons) >= 1
+    assert 0.5 < found.confidence <= 0.999
     assert "half of the regions" in found.proposed_fix
 
 
@@ -51,6 +54,6 @@ def test_credit_of_nobody_is_named_only_where_it_matters(question):
 
 
 def test_without_spend_or_touches_nothing_is_called_fine(ask):
-    assert "spend" in programme_below_cost(ask(spend=False)).reason
+    assert "spend" in assess(ask(spend=False), "programme_below_cost").reason
     untouched = ask(touched=False)
     assert isinstance(touches_without_channel(untouched), NotAssessed)

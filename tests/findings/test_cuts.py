@@ -49,7 +49,7 @@ def test_a_cut_that_holds_the_same_cases_is_looked_at_once():
     made = cases()
     made.frame["twin"] = made.frame["product"]
     once, twice = (changes(made, cuts, compare_shares) for cuts in ([("product",)], [("product",), ("twin",)]))
-    assert len(once) == len(twice) == 6
+    assert len(once) == len(twice) == 8
 
 
 def test_departures_compare_with_the_others_of_the_same_slices():
@@ -82,7 +82,7 @@ def test_weights_go_where_power_is_and_leave_something_everywhere():
     assert weights.min() > 0.1
     assert weights_for(rows, 0.1, [2, 1, 1, 1])[0] == pytest.approx(2 * weights[0] / (1 + weights[0] / 4), rel=1e-6)
     assert len(weights_for(rows.iloc[:0], 0.1)) == 0
-    assert relevance_of(pd.Series([(), (("segment", "A"),), (("source", "b"),)], dtype=object)) == [3.0, 3.0, 1.0]
+    assert relevance_of(pd.Series([(), (("segment", "A"),), (("source", "b"),)], dtype=object)) == [6.0, 6.0, 1.0]
 
 
 def test_no_cases_are_no_comparisons():

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from dirty_company import soiled
 from revops_analysis.findings.finding import Detection
-from revops_analysis.findings.registry import find_problems
+from revops_analysis.findings.playbook import load_playbook
+from revops_analysis.findings.registry import detect
 from revops_analysis.models.quality_overview import QualityOverview, quality_overview
 from revops_analysis.plots import data_quality as draw
 from revops_analysis.workspace import Workspace
 
-
-@pytest.fixture(scope="module")
-def dirty(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return soiled(tmp_path_factory.mktemp("dirty"), dirt=3.0, scale=0.15)
+DETECTORS = ("data_problem", "quarantined_deals", "mistyped_words", "load_drift")
+"""Those of the chapter but for duplicates, which have tests of their own and cost most."""
 
 
 @pytest.fixture(scope="module")
-def overview(dirty: Workspace) -> QualityOverview:
-    return quality_overview(dirty, "2026-Q3")
+def overview(very_dirty: Workspace) -> QualityOverview:
+    return quality_overview(very_dirty, "2026-Q3")
 
 
 @pytest.fixture(scope="module")
-def detection(dirty: Workspace) -> Detection:
-    return find_problems(dirty, "2026-Q3", "data_quality")
+def detection(very_dirty: Workspace, overview: QualityOverview) -> Detection:
+    playbook = load_playbook(very_dirty.project.playbook_file)
+    return detect(very_dirty, overview.period, playbook, names=DETECTORS)
 
 
 def test_each_problem_names_rule_money_and_who_repairs_it(detection: Detection, overview: QualityOverview) -> None:

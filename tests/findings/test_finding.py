@@ -34,7 +34,7 @@ made = st.builds(
     st.sampled_from("abcdef"),
     st.none() | st.decimals(0, 10**9, places=2),
     st.floats(0, 1),
-    st.sampled_from(["critical", "warning", "info"]),
+    st.sampled_from(["critical", "warning", "info", "watch"]),
 )
 
 
@@ -52,10 +52,13 @@ def test_money_is_rounded_half_up_to_cents_and_written_as_text():
 def test_rank_is_by_expected_money_unique_and_blind_to_order(findings, random):
     ranked = rank(findings)
     assert len({finding.id for finding in ranked}) == len(ranked) == len({finding.id for finding in findings})
-    expected = [finding.expected_money for finding in ranked]
-    known = [value for value in expected if value is not None]
-    assert known == sorted(known, reverse=True)
-    assert expected[len(known) :] == [None] * (len(expected) - len(known))
+    proven = [finding for finding in ranked if finding.is_proven]
+    assert ranked[: len(proven)] == proven, "what is only watched comes last"
+    for tier in (proven, ranked[len(proven) :]):
+        expected = [finding.expected_money for finding in tier]
+        known = [value for value in expected if value is not None]
+        assert known == sorted(known, reverse=True)
+        assert expected[len(known) :] == [None] * (len(expected) - len(known))
     random.shuffle(findings)
     assert rank(findings) == ranked
 
@@ -63,6 +66,17 @@ def test_rank_is_by_expected_money_unique_and_blind_to_order(findings, random):
 def test_of_two_with_one_id_the_larger_is_kept():
     small = replace(ONE, money=Decimal("1"))
     assert rank([small, ONE]) == [ONE]
+
+
+def test_an_amount_concerned_is_no_money_at_stake():
+    concerned = replace(ONE, id="b", money=None, concerned=Decimal("9000.005"))
+    assert concerned.concerned == Decimal("9000.01")
+    assert concerned.expected_money is None
+    assert rank([concerned, replace(ONE, money=Decimal(1))])[1] is concerned
+    less = replace(concerned, id="a", concerned=Decimal(5))
+    assert rank([less, concerned]) == [concerned, less]
+    assert finding_from_json(json.loads(json.dumps(concerned.to_json()))) == concerned
+    assert to_frame([concerned])["concerned"].tolist() == [9000.01]
 
 
 def test_frame_has_a_row_each_and_missing_money_stays_missing():
@@ -82,6 +96,7 @@ def test_frame_has_a_row_each_and_missing_money_stays_missing():
         {"money": Decimal("-1")},
         {"money": 12.0},
         {"currency": None},
+        {"money": None, "concerned": Decimal(5), "currency": None},
         {"owner": ""},
         {"what": ""},
         {"severity": "bad"},

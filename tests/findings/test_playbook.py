@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.findings.playbook import Play, Playbook, load_playbook
@@ -20,6 +21,14 @@ def test_the_projects_playbook_covers_every_detector(project_root):
 def test_facts_are_filled_in_once_and_never_read_as_text_to_fill():
     play = Play(owner="Sales", fix="Call {name} about {amount}.")
     assert play.proposal({"name": "{amount}", "amount": "7 USD"}) == "Call {amount} about 7 USD."
+
+
+def test_what_is_not_proven_is_looked_at_again_first():
+    play = {"overdue": Play(owner="Sales", fix="Close them.")}
+    assert Playbook(plays=play).before_acting("Call {fix}.").endswith("if it is still there: Call {fix}.")
+    assert Playbook(plays=play, watch="Wait, then {fix}").before_acting("go.") == "Wait, then go."
+    with pytest.raises(ValidationError):
+        Playbook(plays=play, watch="Wait.")
 
 
 def test_what_is_missing_or_unknown_is_named():

@@ -9,6 +9,7 @@ import pytest
 
 from dirty_company import soiled
 from revops_analysis.models.dirt_effect import DirtEffect, dirt_effect
+from revops_analysis.models.quality_overview import quality_overview
 from revops_analysis.simulation.words import INDUSTRIES, INDUSTRY_TYPOS
 from revops_analysis.sources.again import read_again
 from revops_analysis.validation.repairs import find_repairs
@@ -17,8 +18,8 @@ from revops_analysis.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def dirty(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return soiled(tmp_path_factory.mktemp("dirty"), dirt=3.0)
+def dirty(very_dirty: Workspace) -> Workspace:
+    return very_dirty
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def effect(dirty: Workspace) -> DirtEffect:
-    maps = find_repairs(dirty, dirty.load.quarantine).by_column
-    return dirt_effect(dirty, maps, dirty.origin.profile)
+    return quality_overview(dirty, "2026-Q3").effect
 
 
 @pytest.fixture(scope="module")

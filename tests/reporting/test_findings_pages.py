@@ -57,6 +57,16 @@ def test_the_evidence_line_has_effect_interval_n_and_corrected_p():
     assert "corrected" not in render_findings([plain])
 
 
+def test_what_is_watched_is_marked_and_an_amount_concerned_is_no_stake():
+    near = replace(ONE, severity="watch")
+    assert 'class="rv-finding rv-watch"' in render_findings([near])
+    assert "<strong>Watch:</strong>" in render_findings([near])
+    unknown = render_findings([replace(ONE, money=None, concerned=Decimal("900.00"))])
+    assert "At stake" not in unknown
+    assert "<dt>Amount concerned</dt><dd>" in unknown
+    assert "900" in unknown
+
+
 def test_anchors_tell_ids_apart_that_read_alike():
     ids = ["a:b=C", "a:b=c", "a:b-c", "a:b=" + "x" * 200, "a:b=" + "x" * 201]
     anchors = {finding_anchor(replace(ONE, id=name)) for name in ids}

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
-from revops_analysis.statistics.stratified import compare_rates, compare_shares, overdispersion
+from revops_analysis.statistics.stratified import (
+    compare_rates,
+    compare_shares,
+    overdispersion,
+    trend_of_logs,
+    trend_of_rates,
+    trend_of_shares,
+)
 
 counts = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 40)), min_size=2, max_size=6)
 
@@ -118,3 +127,66 @@ def test_overdispersion_is_the_excess_of_what_subjects_share():
     assert overdispersion(alone - expected, expected) == pytest.approx(1, abs=0.08)
     assert overdispersion(shared - expected, expected) == pytest.approx(2, abs=0.25)
     assert overdispersion([], []) == 1.0
+
+
+SCORES = np.array([1.0, 0.8, 0.6, 0.4, 0.0, 0.0])
+
+
+def sliced(*values):
+    return np.array([[values]], dtype=float)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 60)), min_size=4, max_size=4), st.integers(1, 3))
+def test_a_trend_over_scores_of_0_and_1_is_the_comparison_of_two_groups(cells, later):
+    hits = np.array([min(hit, size) for hit, size in cells], dtype=float)
+    size = np.array([size for _, size in cells], dtype=float)
+    scores = np.where(np.arange(4) < later, 1.0, 0.0)
+    sides = [(hits[mask].sum(), size[mask].sum()) for mask in (scores == 1, scores == 0)]
+    one, other = ((row(hit), row(n)) for hit, n in sides)
+    for trend, compare in ((trend_of_rates, compare_rates), (trend_of_shares, compare_shares)):
+        found, expected = trend((sliced(*hits), sliced(*size)), scores).iloc[0], compare(one, other).iloc[0]
+        for name in ("spread", "p_lower", "p_higher"):
+            assert found[name] == pytest.approx(expected[name], nan_ok=True)
+
+
+@pytest.mark.parametrize("won", [(0, 0, 1, 1, 3, 3), (0, 1, 0, 0, 2, 4), (2, 2, 1, 1, 2, 2)])
+def test_tails_of_a_trend_in_a_handful_of_cases_are_those_of_all_arrangements(won):
+    """Ten and fourteen cases: every way in which the wins of a stratum could have fallen to its cases is as likely."""
+    strata = [((1, 2, 1, 1, 2, 3), won), ((1, 2, 2, 2, 3, 4), (1, 1, 0, 1, 2, 2))]
+    size, hits = (np.array([[part[place] for part in strata]], dtype=float) for place in (0, 1))
+    hits = np.minimum(hits, size)
+    found = trend_of_shares((hits, size), SCORES).iloc[0]
+    sums = [
+        np.array([sum(drawn) for drawn in combinations(np.repeat(SCORES, n.astype(int)), int(x.sum()))])
+        for n, x in zip(size[0], hits[0], strict=True)
+    ]
+    every = (sums[0][:, None] + sums[1][None, :]).ravel()
+    seen = float((hits * SCORES).sum())
+    exact = (every < seen - 1e-9).mean() + (np.abs(every - seen) < 1e-9).mean() / 2
+    assert found["p_lower"] == pytest.approx(exact, abs=0.02)
+    assert found["p_lower"] + found["p_higher"] == pytest.approx(1)
+
+
+def test_a_trend_keeps_its_level_in_small_strata_and_finds_what_has_begun_somewhere():
+    rng = np.random.default_rng(4)
+    size = rng.integers(1, 7, (4000, 6, 6)).astype(float)
+    null = trend_of_shares((rng.binomial(size.astype(int), 0.3).astype(float), size), SCORES)["p_lower"]
+    for level in (0.05, 0.01):
+        assert (null <= level).mean() == pytest.approx(level, abs=0.01)
+    fallen = np.where(np.arange(6) < 3, 0.15, 0.45)
+    found = trend_of_shares((rng.binomial(size.astype(int), fallen).astype(float), size), SCORES)
+    assert (found["p_lower"] <= 0.05).mean() > 0.9
+    logs = rng.normal(0, 1, (2000, 3, 6)) * np.sqrt(size[:2000, :3]) + 2 * size[:2000, :3]
+    assert (trend_of_logs((logs, size[:2000, :3]), SCORES, 1.0)["p_lower"] <= 0.05).mean() == pytest.approx(
+        0.05, abs=0.015
+    )
+
+
+def test_a_trend_of_nothing_is_null_and_overdispersion_widens():
+    nothing = trend_of_shares((sliced(0, 0, 0), sliced(0, 0, 0)), [1, 0.5, 0])
+    assert nothing[["p_lower", "slope"]].isna().all(axis=None)
+    group = (sliced(5, 9, 30), sliced(40, 40, 80))
+    for trend in (trend_of_rates, trend_of_shares):
+        plain, wide = (trend(group, [1, 0.5, 0], dispersion=factor).iloc[0] for factor in (1.0, 2.0))
+        assert wide["spread"] == pytest.approx(plain["spread"] * np.sqrt(2))
+        assert plain["p_lower"] < wide["p_lower"] < 0.5

@@ -23,6 +23,7 @@ app = typer.Typer()
 class MinSeverity(StrEnum):
     """The least severity that is shown."""
 
+    watch = "watch"
     info = "info"
     warning = "warning"
     critical = "critical"
@@ -36,11 +37,14 @@ def findings(
     period: Period = "",
     chapter: Annotated[str, typer.Option("--chapter", help="Ask the detectors of one chapter only.")] = "",
     min_severity: Annotated[
-        MinSeverity, typer.Option("--min-severity", help="Leave out what is less severe.")
-    ] = MinSeverity.info,
+        MinSeverity,
+        typer.Option("--min-severity", help="Leave out what is less severe; info: what is not proven."),
+    ] = MinSeverity.watch,
     output: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.table,
 ) -> None:
     """List what is wrong as of a day, most money times confidence first. Findings are no failure: the exit code is 0.
+
+    What is proven comes first; after it what is worth watching, which may be chance.
 
     Without --period: the quarter that contains the day. False discovery is controlled over all chapters, so a chapter
     asked alone gives the same findings as all of them.
@@ -89,12 +93,15 @@ def _document(found: Detection, shown: list[Finding], asked: tuple[Workspace, st
         row: dict[str, Any] = {"metric": name, "dims": dims, "value": publish(evidence.effect, evidence.unit)}
         row |= {"unit": evidence.unit, **numbers, "n": evidence.n, "reason": None}
         row |= {"p_adjusted": evidence.p_adjusted, "among": evidence.among}
-        row |= {key: plain[key] for key in ("id", "severity", "what", "money", "currency", "confidence", "owner")}
+        row |= {key: plain[key] for key in _PLAIN}
         rows.append({**row, "proposed_fix": one.proposed_fix, **plain["place"]})
     made = document(facts_of(workspace, period), "findings", rows)
     made["comparisons"] = len(found.comparisons)
     made["not_assessed"] = found.not_assessed.to_dict("records")
     return dump_json(made)
+
+
+_PLAIN = ("id", "severity", "what", "money", "concerned", "currency", "confidence", "owner")
 
 
 def cut_from_id(name: str) -> tuple[str, dict[str, str]]:
@@ -112,19 +119,28 @@ def _print_table(found: Detection, shown: list[Finding], workspace: Workspace) -
     print_frame(_rows(shown, currency), "Findings, most money times confidence first")
     if len(found.comparisons):
         print(f"{len(found.comparisons):,} comparisons were made; of what they found at most 5% is false, on average.")
+    if any(not one.is_proven for one in shown):
+        print("What is to watch is not proven: at most 20% of it is false, on average, so look again first.")
     for row in found.not_assessed.to_dict("records"):
         print(f"Not assessed: {row['detector'].replace('_', ' ')}: {row['reason']}")
+
+
+def _at_stake(one: Finding, currency: str) -> str:
+    """The money at stake, or where that is not known what the finding is about."""
+    from revops_analysis.reporting.formats import with_unit
+
+    if one.money is None and one.concerned is not None:
+        return f"not known, of {with_unit(one.concerned, 'currency', currency)}"
+    return str(with_unit(one.money, "currency", currency))
 
 
 def _rows(shown: list[Finding], currency: str) -> pd.DataFrame:
     import pandas as pd
 
-    from revops_analysis.reporting.formats import with_unit
-
     rows = [
         {
             "severity": one.severity,
-            "at stake": with_unit(one.money, "currency", currency),
+            "at stake": _at_stake(one, currency),
             "sure": f"{one.confidence:.0%}" if one.confidence <= 0.99 else "over 99%",
             "what": one.what,
             "owner": one.owner,

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
 
 from revops_analysis.errors import RevopsError
 from revops_analysis.findings.building import Judgement, Subject, build
-from revops_analysis.findings.finding import Evidence, Place, Severity
+from revops_analysis.findings.comparison import Comparisons, Row, dims_of
+from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import money, share
 
 if TYPE_CHECKING:
     from revops_analysis.attribution.overview import AttributionOverview
+    from revops_analysis.attribution.robustness import Robustness
     from revops_analysis.attribution.sourcing import Sourcing
     from revops_analysis.periods import Period
     from revops_analysis.tables.snapshot import Snapshot
@@ -30,43 +37,76 @@ UNKNOWN_SHARE = 0.01
 BELOW = 0.95
 """A programme is named when even the most favourable model credits it with less than this part of its cost."""
 
-SURE, LIKELY = 0.95, 0.75
-"""Confidence where every model's interval says so, and where every model says so but chance could turn one."""
-
 
 @detector(
-    "programme_below_cost", CHAPTER, facts=("channel", "spend", "credited", "gap", "lowest", "highest", "year_end")
+    "programme_below_cost",
+    CHAPTER,
+    facts=("channel", "spend", "credited", "gap", "lowest", "highest", "year_end"),
+    budget=0.5,
 )
 def programme_below_cost(question: Question) -> Answer:
-    """A channel that every model credits with fewer bookings than its programme cost in the year."""
+    """A channel that every model credits with fewer bookings than its programme cost in the year.
+
+    A row a channel with programme spend. That every model says so is as likely by chance as for the model that is most
+    favourable to it (`_chance_of`); whether the credit is the channel's merit is not tested.
+    """
     overview = _overview(question)
     if isinstance(overview, NotAssessed):
         return overview
-    if overview.returns.empty:
+    returns = overview.returns
+    if returns.empty:
         return NotAssessed("no channel has programme spend recorded for every month of the year")
-    found = []
-    for row in overview.returns[overview.returns["highest"] < BELOW].to_dict("records"):
-        spend, best = float(row["spend"]), float(row["spend"] * row["highest"])
-        holds = overview.verdict["statement"].str.startswith(f"{row['channel']} is credited with less")
-        is_sure = (overview.verdict.loc[holds, "verdict"] == "holds").any()
-        facts = {
-            "channel": row["channel"],
-            "spend": money(spend, question.currency),
-            "credited": money(best, question.currency),
-            "gap": money(spend - best, question.currency),
-            "lowest": f"{row['lowest']:.2f}",
-            "highest": f"{row['highest']:.2f}",
-            "year_end": overview.year.end.isoformat(),
-        }
-        what = (
-            f"{row['channel']} cost {facts['spend']} in the year to {facts['year_end']}, and no model credits it with "
-            f"more than {facts['credited']} of bookings ({facts['lowest']} to {facts['highest']} per unit of spend)."
-        )
-        evidence = Evidence(overview.compared.accounts, float(row["highest"]), "ratio", row["low"], row["high"])
-        judged = (evidence, Judgement("warning", SURE if is_sure else LIKELY, spend - best))
-        subject = Subject("programme_below_cost", Place(CHAPTER, "returns"), (("channel", row["channel"]),))
-        found.append(build(question, subject, what, facts, judged))
-    return found
+    frame = returns.assign(
+        dims=dims_of(["channel"] * len(returns), returns["channel"]),
+        n=overview.compared.accounts,
+        effect=returns["highest"],
+        p_value=_chance_of(overview.compared, returns),
+        money=(returns["spend"] * (1 - returns["highest"])).clip(lower=0.0),
+        is_reported=returns["highest"] < BELOW,
+    )
+    return Comparisons(frame, "ratio", partial(_below_cost, overview))
+
+
+def _chance_of(compared: Robustness, returns: pd.DataFrame) -> list[float]:
+    """For each channel, how likely so little credit is if the most favourable model credits it with its whole cost.
+
+    Credit is a sum over accounts, whose variance grows with the sum (a compound Poisson sum). So its variance at the
+    cost is the cost × the variance per unit of credit, that of the channel's resamples or that of all channels
+    together, whichever is more: a channel of which hardly any account was seen shows too little of its own.
+    """
+    largest = dict.fromkeys(returns["channel"], 0.0)
+    for model, rows in compared.shares.groupby("model", sort=False):
+        drawn, amounts = compared.drawn[str(model)], rows["amount"].to_numpy(dtype=float)
+        variances = drawn.var(axis=0)
+        usual = float(variances.sum() / amounts.sum()) if amounts.sum() > 0 else 0.0
+        for place, channel in enumerate(rows["channel"]):
+            if channel not in largest:
+                continue
+            spend = float(returns.loc[returns["channel"] == channel, "spend"].iloc[0])
+            own = variances[place] / amounts[place] if amounts[place] > 0 else 0.0
+            spread = float(np.sqrt(spend * max(usual, own)))
+            p_value = float(norm.cdf((amounts[place] - spend) / spread)) if spread > 0 else 1.0
+            largest[channel] = max(largest[channel], p_value)
+    return [largest[channel] for channel in returns["channel"]]
+
+
+def _below_cost(overview: AttributionOverview, question: Question, row: Row) -> Finding:
+    spend, best = float(row["spend"]), float(row["spend"] * row["highest"])
+    facts = {
+        "channel": row["channel"],
+        "spend": money(spend, question.currency),
+        "credited": money(best, question.currency),
+        "gap": money(spend - best, question.currency),
+        "lowest": f"{row['lowest']:.2f}",
+        "highest": f"{row['highest']:.2f}",
+        "year_end": overview.year.end.isoformat(),
+    }
+    what = (
+        f"{row['channel']} cost {facts['spend']} in the year to {facts['year_end']}, and no model credits it with "
+        f"more than {facts['credited']} of bookings ({facts['lowest']} to {facts['highest']} per unit of spend)."
+    )
+    judged = (row["evidence"], Judgement("warning", row["confidence"], row["money"]))
+    return build(question, Subject("programme_below_cost", Place(CHAPTER, "returns"), row["dims"]), what, facts, judged)
 
 
 @detector("sourcing_disputed", CHAPTER, facts=("n", "amount", "share", "period", "largest", "official"))

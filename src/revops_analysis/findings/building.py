@@ -29,11 +29,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How bad, how sure and how much: what turns a sentence into a ranked finding."""
+    """How bad, how sure and how much: what turns a sentence into a ranked finding. `concerned` as in `Finding`."""
 
     severity: Severity
     confidence: float
     money: float | None
+    concerned: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,25 @@ def build(
     """A finding with the owner and the fix of the playbook, the facts filled in."""
     evidence, judgement = judged
     play = question.playbook.plays[subject.detector]
-    money = None if judgement.money is None else Decimal(repr(float(max(judgement.money, 0.0))))
+    money, concerned = (_decimal(amount) for amount in (judgement.money, judgement.concerned))
     return Finding(
         id=cut_id(subject.detector, dict(subject.dims)),
         what=what,
         evidence=evidence,
         money=money,
-        currency=None if money is None else question.currency,
+        currency=None if money is None and concerned is None else question.currency,
         confidence=round(judgement.confidence, 4),
         severity=judgement.severity,
         owner=play.owner,
         proposed_fix=play.proposal(facts),
         place=subject.place,
         about=subject.about,
+        concerned=concerned,
     )
+
+
+def _decimal(amount: float | None) -> Decimal | None:
+    return None if amount is None or pd.isna(amount) else Decimal(repr(float(max(amount, 0.0))))
 
 
 LARGE = 0.05

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 REQUIRED = ("dims", "n", "effect", "low", "high", "p_value", "money")
-_NUMBERS = ("effect", "low", "high", "p_value", "money", "weight", "preference")
+_NUMBERS = ("effect", "low", "high", "p_value", "money", "weight", "watch", "preference")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,7 @@ class Comparisons:
     - money: what is at stake, positive, nan where no honest amount can be named;
     - preference (optional, 0): of several rows of one cut that hold, the lowest is said, the clearest among equals;
     - weight (optional, 1): where power is wanted, chosen without looking at outcomes (`power_weights`);
+    - watch (optional, 1): the same for the watch list, 0 for what is not watched;
     - is_reported (optional, True): False for rows that belong to the family but are not said on their own;
     - whatever else `say` reads.
 
@@ -53,7 +54,7 @@ class Comparisons:
         missing = [name for name in REQUIRED if name not in self.frame.columns]
         if missing:
             raise ConfigurationError("A detector's comparisons lack columns.", found=f"no {', '.join(missing)}")
-        filled = {"weight": 1.0, "preference": 0.0, "is_reported": True}
+        filled = {"weight": 1.0, "watch": 1.0, "preference": 0.0, "is_reported": True}
         frame = self.frame.assign(**{name: value for name, value in filled.items() if name not in self.frame.columns})
         frame = frame.astype(dict.fromkeys(_NUMBERS, "float64")).reset_index(drop=True)
         object.__setattr__(self, "frame", frame)

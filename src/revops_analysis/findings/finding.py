@@ -11,8 +11,9 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 
-Severity = Literal["critical", "warning", "info"]
-_SEVERITIES = ("critical", "warning", "info")
+Severity = Literal["critical", "warning", "info", "watch"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info", "watch")
+"""From the worst on. `watch` is not proven: a comparison that may be chance, listed after all that is."""
 
 MOST = 0.999
 """The highest confidence a statistical finding is given: models of chance are never that exact in their tails."""
@@ -24,8 +25,9 @@ class Evidence:
 
     `effect` is the measured size, in `unit` (rate, days, currency, ratio, count); `low` and `high` its 95% interval,
     None where it has none, as a plain count or sum does. `p_adjusted` is the p-value after control of false discovery
-    over all cuts looked at, to be read against 5%, and `among` how many the detector looked at; both None where nothing
-    was tested. `n` is the number of deals, accounts or other cases.
+    over all cuts looked at, to be read against 5% (on the watch list: over all that is watched, against 20%), and
+    `among` how many the detector looked at; both None where nothing was tested. `n` is the number of deals, accounts or
+    other cases.
     """
 
     n: int
@@ -51,11 +53,13 @@ class Finding:
 
     `id` names the detector and the cut it found, and stays the same from report to report while the problem lasts.
     `what` is a sentence with the figures in it. `money` is what is at stake, as a positive amount rounded to cents in
-    `currency`; None where no honest amount can be named. `confidence` runs from 0 to 1: how sure it is that the problem
-    is real and not chance. `owner` is who should act; `proposed_fix` comes from the playbook. `about` is a key that
+    `currency`; None where no honest amount can be named. `concerned` is the amount of what the finding is about (of
+    deals that stand, say), which nobody says is lost. `confidence` runs from 0 to 1: how sure it is that the problem is
+    real and not chance. `owner` is who should act; `proposed_fix` comes from the playbook. `about` is a key that
     findings share when they say the same in other words, empty where no other does.
 
-    Raises ConfigurationError for an empty text, a confidence outside 0 to 1, negative money or money without currency.
+    Raises ConfigurationError for an empty text, a confidence outside 0 to 1, and an amount that is negative or has no
+    currency.
     """
 
     id: str
@@ -69,22 +73,30 @@ class Finding:
     proposed_fix: str
     place: Place
     about: str = ""
+    concerned: Decimal | None = None
 
     def __post_init__(self) -> None:
         problems = [f"{name} is empty" for name in ("id", "what", "owner", "proposed_fix") if not getattr(self, name)]
         if not 0 <= self.confidence <= 1:
             problems.append(f"confidence {self.confidence} is not between 0 and 1")
-        if self.severity not in _SEVERITIES:
-            problems.append(f"severity {self.severity!r} is none of {', '.join(_SEVERITIES)}")
-        if self.money is not None and (not isinstance(self.money, Decimal) or self.money < 0 or not self.currency):
-            problems.append(f"money {self.money!r} is not a Decimal ≥ 0 with a currency")
+        if self.severity not in SEVERITIES:
+            problems.append(f"severity {self.severity!r} is none of {', '.join(SEVERITIES)}")
+        amounts = {"money": self.money, "concerned": self.concerned}
+        for name, amount in amounts.items():
+            if amount is not None and (not isinstance(amount, Decimal) or amount < 0 or not self.currency):
+                problems.append(f"{name} {amount!r} is not a Decimal ≥ 0 with a currency")
         if problems:
             raise ConfigurationError(
                 "A finding is incomplete.", found="; ".join(problems), where=f"finding {self.id!r}"
             )
-        if self.money is not None:
-            cents = self.money.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
-            object.__setattr__(self, "money", cents)
+        for name, amount in amounts.items():
+            if amount is not None:
+                object.__setattr__(self, name, amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it stands by itself; what is only worth watching does not."""
+        return self.severity != "watch"
 
     @property
     def expected_money(self) -> Decimal | None:
@@ -93,21 +105,24 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain values; money is a decimal string with two places."""
-        return {**asdict(self), "money": None if self.money is None else f"{self.money:f}"}
+        amounts = {"money": self.money, "concerned": self.concerned}
+        return {**asdict(self), **{name: None if value is None else f"{value:f}" for name, value in amounts.items()}}
 
 
 def finding_from_json(row: Mapping[str, Any]) -> Finding:
     """The finding that `Finding.to_json` wrote down."""
-    money = None if row["money"] is None else Decimal(row["money"])
-    nested = {"money": money, "evidence": Evidence(**row["evidence"]), "place": Place(**row["place"])}
+    amounts = {name: None if row.get(name) is None else Decimal(row[name]) for name in ("money", "concerned")}
+    nested = {**amounts, "evidence": Evidence(**row["evidence"]), "place": Place(**row["place"])}
     return Finding(**{**row, **nested})
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
-    """Most expected money first, without duplicates.
+    """What is proven before what is worth watching, and of each most expected money first; without duplicates.
 
-    Money × confidence, largest first; findings without money follow. Ties go by severity, confidence, then id, so that
-    the order never depends on the order of discovery. Of findings with one id, the first in that order is kept.
+    Money × confidence, largest first. Findings without money follow: what is at stake is not known, which is not zero,
+    but it cannot be said to be more than what others have shown. Among them and in ties: severity, confidence, the
+    amount concerned, then id, so that the order never depends on the order of discovery. Of findings with one id, the
+    first in that order is kept.
     """
     first: dict[str, Finding] = {}
     for finding in sorted(findings, key=_place_in_order):
@@ -126,10 +141,12 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
 def _place_in_order(finding: Finding) -> tuple[Any, ...]:
     expected = finding.expected_money
     return (
+        not finding.is_proven,
         expected is None,
         -(expected or Decimal(0)),
-        _SEVERITIES.index(finding.severity),
+        SEVERITIES.index(finding.severity),
         -finding.confidence,
+        -(finding.concerned or Decimal(0)),
         finding.id,
         finding.what,
         -(finding.money or Decimal(0)),
@@ -138,7 +155,7 @@ def _place_in_order(finding: Finding) -> tuple[Any, ...]:
 
 
 _COLUMNS = (
-    *("place", "id", "severity", "what", "money", "currency", "confidence", "expected_money"),
+    *("place", "id", "severity", "what", "money", "currency", "confidence", "expected_money", "concerned"),
     *("n", "effect", "unit", "low", "high", "p_adjusted", "among", "owner", "proposed_fix"),
 )
 
@@ -146,7 +163,7 @@ _COLUMNS = (
 def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as a tidy frame, a row each, in the order given.
 
-    Columns: place (chapter, section), id, severity, what, money and expected_money (float64, in `currency`),
+    Columns: place (chapter, section), id, severity, what, money, expected_money and concerned (float64, in `currency`),
     confidence, n, effect, unit, low, high, p_adjusted, among, owner, proposed_fix.
     """
     rows = [
@@ -155,6 +172,7 @@ def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
             "place": f"{finding.place.chapter}, {finding.place.section}",
             "money": None if finding.money is None else float(finding.money),
             "expected_money": None if finding.expected_money is None else round(float(finding.expected_money), 2),
+            "concerned": None if finding.concerned is None else float(finding.concerned),
             **asdict(finding.evidence),
             "owner": finding.owner,
             "proposed_fix": finding.proposed_fix,
@@ -162,7 +180,7 @@ def to_frame(findings: Sequence[Finding]) -> pd.DataFrame:
         for finding in findings
     ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    numbers = ["money", "expected_money", "effect", "low", "high", "p_adjusted", "among"]
+    numbers = ["money", "expected_money", "concerned", "effect", "low", "high", "p_adjusted", "among"]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
@@ -174,7 +192,8 @@ class Detection:
     (`detector, chapter, reason`), and the report shows it.
 
     `comparisons`: everything that was compared, a row each, also what shows nothing: detector, chapter, cut (in words),
-    n, effect, unit, low, high, p_value, weight, p_adjusted, confidence, money. Detectors of facts compare nothing.
+    n, effect, unit, low, high, p_value, weight, p_adjusted, p_watched, confidence, money. Detectors of facts compare
+    nothing.
     """
 
     findings: tuple[Finding, ...]

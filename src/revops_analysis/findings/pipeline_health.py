@@ -1,8 +1,14 @@
-"""Detectors of the state of the pipeline: overdue deals, stalled deals, and few large ones."""
+"""Detectors of the state of the pipeline: overdue deals, stalled deals, and few large ones.
+
+That deals are overdue or have stalled is a count; what is at stake is what such deals lost in the past. Their whole
+amount is not lost, and where no loss could be measured it is said as the amount concerned, which ranks after money.
+"""
 
 from __future__ import annotations
 
-from revops_analysis.findings.building import Judgement, Subject, build, figure
+from dataclasses import dataclass
+
+from revops_analysis.findings.building import Judgement, Subject, build, chance_above, figure
 from revops_analysis.findings.finding import Evidence, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import money, share
@@ -22,9 +28,12 @@ MINIMUM_DEALS = 20
 """Fewer open deals than this are always concentrated in ten: nothing is said."""
 
 
-@detector("overdue_pipeline", CHAPTER, facts=("n", "amount", "share"))
+@detector("overdue_pipeline", CHAPTER, facts=("n", "amount", "share", "loss"))
 def overdue_pipeline(question: Question) -> Answer:
-    """Open pipeline whose close date has passed, when it is more than the threshold of the definitions."""
+    """Open pipeline whose close date has passed, when it is more than the threshold of the definitions.
+
+    Money: what overdue deals of the same stage and age were won less often (`ageing_effect`) × their amount.
+    """
     whole, late = figure(question.metric("open_pipeline")), figure(question.metric("overdue_pipeline"))
     if whole.value is None or late.value is None:
         return NotAssessed(str(whole.reason or late.reason))
@@ -32,13 +41,14 @@ def overdue_pipeline(question: Question) -> Answer:
     if whole.value <= 0 or late.value / whole.value <= limit:
         return []
     part = late.value / whole.value
-    facts = {"n": late.n, "amount": money(late.value, question.currency), "share": share(part)}
+    cost = _cost(question, "overdue", late.value)
+    facts = {"n": late.n, "amount": money(late.value, question.currency), "share": share(part), "loss": cost.loss}
     what = (
         f"{late.n:,} open deals worth {facts['amount']} are past their close date: {facts['share']} of the open "
-        f"pipeline, where {share(limit)} is the limit."
+        f"pipeline, where {share(limit)} is the limit. {cost.words}"
     )
     severity: Severity = "critical" if part > 2 * limit else "warning"
-    judged = (Evidence(late.n, part, "rate"), Judgement(severity, 1.0, late.value))
+    judged = (Evidence(late.n, part, "rate"), Judgement(severity, cost.sure or 1.0, cost.money, late.value))
     return [
         build(
             question, Subject("overdue_pipeline", Place(CHAPTER, "ageing"), about="overdue deals"), what, facts, judged
@@ -46,9 +56,12 @@ def overdue_pipeline(question: Question) -> Answer:
     ]
 
 
-@detector("stalled_deals", CHAPTER, facts=("n", "amount", "share", "stage", "stage_amount"))
+@detector("stalled_deals", CHAPTER, facts=("n", "amount", "share", "stage", "stage_amount", "loss"))
 def stalled_deals(question: Question) -> Answer:
-    """Open deals that have been in their stage longer than most deals that were won (the stalled quantile)."""
+    """Open deals that have been in their stage longer than most deals that were won (the stalled quantile).
+
+    Money: what stalled deals of the same stage and age were won less often (`ageing_effect`) × their amount.
+    """
     stalled, whole = figure(question.metric("stalled_pipeline")), figure(question.metric("open_pipeline"))
     if stalled.value is None or whole.value is None:
         return NotAssessed(str(stalled.reason or whole.reason))
@@ -67,14 +80,54 @@ def stalled_deals(question: Question) -> Answer:
         "stage": by_stage["stage"].iloc[0],
         "stage_amount": money(by_stage["value"].iloc[0], question.currency),
     }
+    cost = _cost(question, "stalled", stalled.value)
+    facts["loss"] = cost.loss
     what = (
         f"{stalled.n:,} open deals worth {facts['amount']}, {facts['share']} of the open pipeline, have been in their "
-        f"stage longer than {quantile:.0%} of the deals that were won."
+        f"stage longer than {quantile:.0%} of the deals that were won. {cost.words}"
     )
     severity: Severity = "warning" if part >= STALLED_SHARE else "info"
-    # That the deals are this old is certain. That it is a problem is as sure as the quantile: so many wins were faster.
-    judged = (Evidence(stalled.n, part, "rate"), Judgement(severity, quantile, stalled.value))
+    # That the deals are this old is certain. Unless a loss was measured, that it is a problem is as sure as the
+    # quantile: so many wins were faster.
+    judged = (Evidence(stalled.n, part, "rate"), Judgement(severity, cost.sure or quantile, cost.money, stalled.value))
     return [build(question, Subject("stalled_deals", Place(CHAPTER, "ageing")), what, facts, judged)]
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What deals with a flag lose: money and how sure it is, None where no loss was measured; `words` say either."""
+
+    money: float | None
+    sure: float | None
+    loss: str
+    words: str
+
+
+def _cost(question: Question, flag: str, amount: float) -> _Cost:
+    """The measured effect of a flag × the amount of the deals that have it."""
+    from revops_analysis.models.ageing_effect import ageing_effect
+
+    found = ageing_effect(question.snapshot, flag)
+    if found.effect is None or not found.is_lower:
+        seen = "" if found.effect is None else f": {_points(found.effect)}"
+        seen += "" if found.low is None or found.high is None else f" ({_points(found.low)} to {_points(found.high)})"
+        words = (
+            f"What that costs is not known: {found.reason}."
+            if found.reason
+            else (f"That such deals are won less often could not be shown{seen}, so no loss is stated.")
+        )
+        return _Cost(None, None, "an amount that is not known", words)
+    loss = -found.effect * amount
+    words = (
+        f"Such deals were won within {found.horizon_days} days {-100 * found.effect:.0f} points less often than others "
+        f"of their stage and age, which is {money(loss, question.currency)}."
+    )
+    low, high = found.low, found.high
+    return _Cost(loss, chance_above(0.0, low, high, found.effect), money(loss, question.currency), words)
+
+
+def _points(effect: float) -> str:
+    return f"{100 * effect:+.1f} points"
 
 
 def _has_thresholds(question: Question) -> bool:

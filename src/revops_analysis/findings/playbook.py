@@ -33,6 +33,15 @@ class Playbook(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     plays: dict[str, Play] = Field(min_length=1, description="What to do, by the name of the detector.")
+    watch: str = Field(
+        "Look again in the next report before acting; if it is still there: {fix}",
+        pattern=r"\{fix\}",
+        description="What to do about something that is not proven; {fix} is what would be done if it were.",
+    )
+
+    def before_acting(self, fix: str) -> str:
+        """What to do about something that is not proven, given what would be done if it were."""
+        return self.watch.replace("{fix}", fix, 1)
 
     def check(self, facts: Mapping[str, Sequence[str]]) -> None:
         """Refuse a playbook that lacks a detector of `facts` or uses a fact that the detector does not give."""

@@ -17,7 +17,7 @@ import pandas as pd
 
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.findings.comparison import Comparisons
-from revops_analysis.findings.control import findings_of, judged
+from revops_analysis.findings.control import Shares, findings_of, judged
 from revops_analysis.findings.finding import Detection, Finding, rank
 from revops_analysis.findings.playbook import Playbook
 from revops_analysis.findings.words import cut_name
@@ -66,12 +66,13 @@ Answer = Sequence[Finding] | Comparisons | NotAssessed
 
 @dataclass(frozen=True)
 class Detector:
-    """A named detector of a chapter; `facts` are the names its playbook text may use, `budget` as in `detector`."""
+    """A named detector of a chapter; `facts` are the names its playbook text may use, the others as in `detector`."""
 
     name: str
     chapter: str
     facts: tuple[str, ...]
     budget: float
+    watch: float
     detect: Callable[[Question], Answer]
 
 
@@ -79,19 +80,20 @@ _REGISTRY: dict[str, Detector] = {}
 
 
 def detector(
-    name: str, chapter: str, facts: Sequence[str] = (), budget: float = 0.0
+    name: str, chapter: str, facts: Sequence[str] = (), budget: float = 0.0, watch: float = 0.0
 ) -> Callable[[Callable[[Question], Answer]], Callable[[Question], Answer]]:
     """Register the decorated function as the detector `name` of a chapter; a name can be taken only once.
 
     `budget` is for detectors that answer with `Comparisons`: their part of the error that is spent on all, against the
-    budgets of the others (1 as a rule, more where a miss costs more). Detectors of facts have none.
+    budgets of the others (1 as a rule, more where a miss costs more). Detectors of facts have none. `watch` is the same
+    for the watch list; 0 for those that see what they look for anyway, or have too little to say without proof.
     """
 
     def add(function: Callable[[Question], Answer]) -> Callable[[Question], Answer]:
         taken = _REGISTRY.get(name)
         if taken is not None and taken.detect.__qualname__ != function.__qualname__:
             raise ConfigurationError("A detector's name is taken.", found=name, where=function.__module__)
-        _REGISTRY[name] = Detector(name, chapter, tuple(facts), budget, function)
+        _REGISTRY[name] = Detector(name, chapter, tuple(facts), budget, watch, function)
         return function
 
     return add
@@ -106,17 +108,18 @@ def detectors(chapter: str | None = None) -> dict[str, Detector]:
     return {name: item for name, item in sorted(_REGISTRY.items()) if chapter in (None, item.chapter)}
 
 
-def error_share(name: str) -> float:
-    """The detector's share of the error spent on all: its budget over the budgets of all that are registered.
+def error_shares(name: str) -> Shares:
+    """The detector's parts of the error spent on all: its budgets over those of all that are registered.
 
-    It depends on no detector's answer and not on which chapter is asked. Raises ConfigurationError without a budget.
+    They depend on no detector's answer and not on which chapter is asked. Raises ConfigurationError without a budget.
     """
     every = detectors()
     if every[name].budget <= 0:
         raise ConfigurationError(
             "A detector that compares has no budget.", found=name, fix=f"give detector({name!r}, …) a budget, such as 1"
         )
-    return every[name].budget / sum(item.budget for item in every.values())
+    proven, watched = (sum(getattr(item, kind) for item in every.values()) for kind in ("budget", "watch"))
+    return Shares(every[name].budget / proven, every[name].watch / watched if watched else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +131,7 @@ class Assessment:
     reason: str | None = None
 
 
-_COMPARED = ("n", "effect", "low", "high", "p_value", "weight", "p_adjusted", "confidence", "money")
+_COMPARED = ("n", "effect", "low", "high", "p_value", "weight", "p_adjusted", "p_watched", "confidence", "money")
 _LISTED = ("detector", "chapter", "cut", *_COMPARED[:2], "unit", *_COMPARED[2:])
 
 
@@ -141,7 +144,7 @@ def assess(question: Question, name: str) -> Assessment:
         return Assessment((), nothing, answer.reason)
     if not isinstance(answer, Comparisons):
         return Assessment(tuple(answer), nothing)
-    frame = judged(answer, error_share(name))
+    frame = judged(answer, error_shares(name))
     listed = frame.assign(
         detector=name, chapter=item.chapter, unit=answer.unit, cut=[cut_name(dict(dims)) for dims in frame["dims"]]
     )

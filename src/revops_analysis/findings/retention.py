@@ -2,39 +2,85 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from revops_analysis.findings.building import Judgement, Subject, build
 from revops_analysis.findings.comparison import Comparisons, Row, dims_of
+from revops_analysis.findings.cuts import relevance_of, watch_of
 from revops_analysis.findings.finding import MOST, Evidence, Finding, Place, Severity
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
-from revops_analysis.findings.words import cut_name, money, share
+from revops_analysis.findings.words import cut_id, cut_name, money, share
 from revops_analysis.periods import same_period_last_year
 
 CHAPTER = "cohort_nrr"
 
 
-@detector("nrr_decline", CHAPTER, facts=("cut", "since", "rate", "rate_before", "amount"), budget=1)
+CUTS = ("segment", "region", "industry", "first_product", "channel")
+"""Attributes of accounts that retention is looked at by, beside the whole company."""
+
+FEWEST = 20
+"""Accounts that a cut needs in either year; with fewer a ratio's error is not normal."""
+
+_FACTS = ("cut", "since", "rate", "rate_before", "amount")
+
+
+@detector("nrr_decline", CHAPTER, facts=_FACTS, budget=1, watch=1)
 def nrr_decline(question: Question) -> Answer:
-    """Net revenue retention that fell within a year, in the whole company or in a segment.
+    """Net revenue retention that fell within a year, in the whole company or in a cut.
 
     The two rates stand on different twelve months and mostly the same accounts; their intervals are treated as
     independent.
     """
-    compared = pd.concat([_compare(question, []), _compare(question, ["segment"])], ignore_index=True)
+    return _declines(question, "nrr")
+
+
+@detector("grr_decline", CHAPTER, facts=_FACTS, budget=0.5, watch=0.5)
+def grr_decline(question: Question) -> Answer:
+    """Gross revenue retention that fell: more is lost or cut back, however much the other customers grew."""
+    return _declines(question, "grr")
+
+
+def _declines(question: Question, measure: str) -> Answer:
+    compared = pd.concat(
+        [_compare(question, measure, by) for by in ([], *([name] for name in CUTS))], ignore_index=True
+    )
     if compared["p_value"].isna().all():
         reasons = compared["reason"].dropna()
         return NotAssessed(str(reasons.iloc[0]) if len(reasons) else "no interval for either year")
-    return Comparisons(compared.assign(dims=dims_of(compared["dimension"], compared["label"])), "rate", _finding)
+    dims = dims_of(compared["dimension"], compared["label"])
+    frame = compared.assign(dims=dims, weight=relevance_of(dims), watch=watch_of(dims))
+    return Comparisons(frame, "rate", partial(_finding, measure), _own)
 
 
-def _compare(question: Question, by: list[str]) -> pd.DataFrame:
+def _own(held: pd.DataFrame) -> pd.Series:
+    """Which falls say something of their own: the company's, and cuts of one dimension, the one that has the clearest.
+
+    Accounts of cuts of two dimensions are mostly the same, and cannot be told apart here. Where the company fell, a cut
+    is said only if it fell further (p ≤ .025).
+    """
+    is_whole = held["dims"].map(len) == 0
+    cuts = held[~is_whole]
+    whole = held[is_whole]
+    if len(whole):
+        spread = (held["high"] - held["low"]) / (2 * norm.ppf(0.975))
+        further = held["effect"] - whole["effect"].iloc[0] + norm.ppf(0.975) * np.hypot(spread, spread[whole.index[0]])
+        cuts = cuts[further[cuts.index] <= 0]
+    if cuts.empty:
+        return is_whole
+    names = cuts["dims"].map(lambda dims: dims[0][0])
+    first = names[cuts["p_value"].sort_values(kind="stable").index[0]]
+    return is_whole | pd.Series(held.index.isin(names.index[names == first]), index=held.index)
+
+
+def _compare(question: Question, measure: str, by: list[str]) -> pd.DataFrame:
     """A row a cut: rates now and a year before, their difference with interval and p-value, revenue then."""
     earlier = same_period_last_year(question.period, question.snapshot.definitions.fiscal_calendar)
     columns = [*by, "value", "low", "high", "n", "reason"]
-    now = question.metric("nrr", by=by).frame[columns]
-    then = question.metric("nrr", earlier, by=by).frame[[*by, "value", "low", "high", "reason"]]
+    now, then = (question.metric(measure, period, by=by).frame[columns] for period in (None, earlier))
     base = question.metric("mrr", earlier, by=by).frame[[*by, "value"]].rename(columns={"value": "mrr_before"})
     if by:
         both = now.merge(then, on=by, suffixes=("", "_before")).merge(base, on=by)
@@ -45,7 +91,7 @@ def _compare(question: Question, by: list[str]) -> pd.DataFrame:
     ]
     spread = (errors[0] ** 2 + errors[1] ** 2) ** 0.5
     difference = (both["value"] - both["value_before"]).astype(float)
-    z = difference / spread.where(spread > 0)
+    z = difference / spread.where((spread > 0) & (both[["n", "n_before"]].min(axis=1) >= FEWEST))
     half = norm.ppf(0.975) * spread
     reason = both["reason"].where(both["reason"].notna(), both["reason_before"])
     label = both[by[0]].astype(object) if by else pd.Series([None] * len(both), dtype=object)
@@ -61,7 +107,10 @@ def _compare(question: Question, by: list[str]) -> pd.DataFrame:
     )
 
 
-def _finding(question: Question, row: Row) -> Finding:
+_WORDS = {"nrr": "Net revenue retention", "grr": "Gross revenue retention"}
+
+
+def _finding(measure: str, question: Question, row: Row) -> Finding:
     earlier = same_period_last_year(question.period, question.snapshot.definitions.fiscal_calendar)
     facts = {
         "cut": cut_name(dict(row["dims"])),
@@ -71,12 +120,15 @@ def _finding(question: Question, row: Row) -> Finding:
         "amount": money(row["money"], question.currency),
     }
     what = (
-        f"Net revenue retention of {facts['cut']} fell to {facts['rate']} in {question.period.label} from "
+        f"{_WORDS[measure]} of {facts['cut']} fell to {facts['rate']} in {question.period.label} from "
         f"{facts['rate_before']} in {earlier.label}; on the revenue of then, that is {facts['amount']} a year."
     )
-    severity: Severity = "critical" if row["value"] < 1 and not row["dims"] else "warning"
+    below = measure == "nrr" and row["value"] < 1
+    severity: Severity = "critical" if below and not row["dims"] else "warning"
     judged = (row["evidence"], Judgement(severity, row["confidence"], row["money"]))
-    subject = Subject("nrr_decline", Place(CHAPTER, "retention over time"), row["dims"])
+    # What fell in gross retention fell in net retention too; whoever lists findings says it once.
+    about = cut_id("less retained", dict(row["dims"]))
+    subject = Subject(f"{measure}_decline", Place(CHAPTER, "retention over time"), row["dims"], about)
     return build(question, subject, what, facts, judged)
 
 

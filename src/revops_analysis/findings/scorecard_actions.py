@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 LOOKED_AT_BY: Mapping[str, tuple[str, ...]] = {
     "open_pipeline": ("stalled_deals", "overdue_pipeline", "pipeline_concentration"),
-    "pipeline_created": ("creation_below_need",),
+    "pipeline_created": ("pipeline_created_drop", "creation_below_need"),
     "bookings": ("target_missed",),
     "win_rate": ("win_rate_drop",),
     "average_deal_size": ("deal_size_drop",),
-    "sales_cycle_days": ("stage_slowed",),
+    "sales_cycle_days": ("cycle_longer", "stage_slowed"),
     "coverage": ("coverage_below_required",),
     "forecast": ("forecast_below_target", "crm_too_sure", "forecast_on_past_dates"),
     "nrr": ("nrr_decline", "implausible_retention"),
-    "grr": ("renewals_at_risk",),
+    "grr": ("grr_decline", "renewals_at_risk"),
     "lifetime_value": ("worsening_cohort",),
     "sourced_share": ("sourcing_disputed",),
 }
@@ -44,8 +44,9 @@ class Action:
 def scorecard_actions(workspace: Workspace, card: Scorecard) -> dict[str, Action]:
     """Ask the detectors of `LOOKED_AT_BY` and return measure → action, for every line of the card.
 
-    Of several findings on a measure, the first by rank among those of its first detector that found something. A
-    detector that lacked its data has not found that all is well: the words say what it lacked.
+    Of several findings on a measure, the first by rank among those of its first detector that found something. What is
+    not proven is no action: the words say that it is watched. A detector that lacked its data has not found that all
+    is well: the words say what it lacked.
     """
     question = Question(workspace, card.period, load_playbook(workspace.project.playbook_file))
     return {name: _action(LOOKED_AT_BY.get(name, ()), question) for name in card.lines["measure"]}
@@ -57,14 +58,18 @@ def _action(names: tuple[str, ...], question: Question) -> Action:
     known = detectors()
     question.playbook.check({name: known[name].facts for name in names})
     looked, silent = [], []
+    watched: list[Finding] = []
     for name in names:
         answer, words = assess(question, name), name.replace("_", " ").replace("nrr", "NRR")
         if answer.reason:
             silent.append(f"{words}: {answer.reason}")
-        elif answer.findings:
-            return Action(rank(answer.findings)[0], "")
-        else:
-            looked.append(words)
-    found = [f"Nothing found; looked for {', '.join(looked)}."] if looked else []
+            continue
+        proven = [finding for finding in answer.findings if finding.is_proven]
+        if proven:
+            return Action(rank(proven)[0], "")
+        looked.append(words)
+        watched += answer.findings
+    found = [f"Nothing {'proven' if watched else 'found'}; looked for {', '.join(looked)}."] if looked else []
+    found += [f"To watch: {finding.what}" for finding in rank(watched)[:1]]
     lacking = [f"Could not be assessed: {'; '.join(silent)}."] if silent else []
     return Action(None, " ".join([*found, *lacking]))

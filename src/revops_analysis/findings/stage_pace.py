@@ -1,4 +1,4 @@
-"""Detectors of pace: a stage that slowed, a seller whose deals stall, a stage that lets fewer deals through.
+"""Detectors of pace: a stage that slowed, and one that lets fewer deals through. `seller_pace` has the sellers.
 
 All rest on moves and days at risk (`stage_moves`), compared like with like: same stage, segment, type and age in the
 stage. Deals that stand count for as long as they have stood, so nothing has to end before it shows.
@@ -19,21 +19,27 @@ from revops_analysis.findings.cuts import (
     EARLIER,
     SPANS,
     Cases,
-    Compare,
-    changes,
+    Method,
+    at_least,
     clearest,
     dated_cuts,
-    departures,
     relevance_of,
+    shifts,
     stratum_of,
+    watch_of,
     weights_for,
 )
 from revops_analysis.findings.finding import Finding, Place
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_id, cut_name, money, share, weeks_to
 from revops_analysis.metrics.stage_moves import StageMoves, stage_moves
-from revops_analysis.periods import DAYS_A_MONTH
-from revops_analysis.statistics.stratified import compare_rates, compare_shares, overdispersion
+from revops_analysis.statistics.stratified import (
+    compare_rates,
+    compare_shares,
+    overdispersion,
+    trend_of_rates,
+    trend_of_shares,
+)
 
 CHAPTER = "pipeline_health"
 
@@ -47,12 +53,10 @@ POINTS = 0.10
 """The fall of a stage's conversion that weights are chosen for."""
 
 CUTS = ("segment", "source", "product", "type")
-SELLER_SPANS = {2: 0.25, 4: 1.0}
-"""How many times 13 weeks of a seller are looked at, and how relevant each is: half a year is little for one person."""
-_NO_HISTORY = "the source has no opportunity_history, so how long deals stay in a stage is not known"
+NO_HISTORY = "the source has no opportunity_history, so how long deals stay in a stage is not known"
 
 
-def _moves(question: Question) -> StageMoves:
+def moves_of(question: Question) -> StageMoves:
     """Moves of three years, read once for all detectors of pace."""
     snapshot, end = question.snapshot, question.end
     cuts = dated_cuts(snapshot, CUTS)
@@ -67,20 +71,16 @@ def _alike(frame: pd.DataFrame, *more: str) -> list[str]:
 
 def pace_cases(question: Question) -> Cases:
     """Moves and days at risk of three years, like with like by stage, segment, type and age in the stage."""
-    return _by_age(_moves(question).frame)
+    return by_age(moves_of(question).frame)
 
 
-def seller_cases(question: Question) -> Cases:
-    """The same of the last year, for owners who are users and visits that began after the owner's ramp."""
-    return _by_age(_after_ramp(question, _moves(question), _sellers(question)))
-
-
-def _by_age(frame: pd.DataFrame) -> Cases:
+def by_age(frame: pd.DataFrame) -> Cases:
+    """Moves and days at risk, like with like by age in the stage too."""
     hit, size = (frame[name].to_numpy(dtype=float) for name in ("advanced", "days"))
     return Cases(frame, hit, size, stratum_of(frame, _alike(frame, "age")))
 
 
-def _dispersion(cases: Cases) -> float:
+def dispersion_of(cases: Cases) -> float:
     """How much more moves vary by deal than if each were on its own."""
     rate = np.bincount(cases.stratum, cases.hit) / np.bincount(cases.stratum, cases.size)
     expected = rate[cases.stratum] * cases.size
@@ -101,27 +101,35 @@ def _relevance(dims: pd.Series) -> list[float]:
     return relevance_of(pd.Series([tuple(part for part in cut if part[0] != "stage") for cut in dims], dtype=object))
 
 
-@detector("stage_slowed", CHAPTER, facts=("cut", "period", "pace", "expected", "moves", "amount", "n"), budget=2)
+_SLOWED = ("cut", "period", "pace", "expected", "moves", "amount", "n")
+
+
+@detector("stage_slowed", CHAPTER, facts=_SLOWED, budget=2, watch=0.5)
 def stage_slowed(question: Question) -> Answer:
     """Deals that move on more slowly than in the two years before: in a stage, in a cut, or in a stage of a cut.
 
     Money: what stands there now × the share that is won from its stage × the part of the moves that is missing.
     """
     if not question.snapshot.has_history:
-        return NotAssessed(_NO_HISTORY)
+        return NotAssessed(NO_HISTORY)
     cases = pace_cases(question)
     if not len(cases.frame):
         return NotAssessed("no deal was in a stage in the last three years")
-    compare = partial(compare_rates, dispersion=_dispersion(cases))
-    rows = changes(cases, _stage_cuts(cases.frame), compare)
-    rows = _pace_rows(cases, rows[rows["expected"] >= MINIMUM_MOVES].reset_index(drop=True))
+    dispersion = dispersion_of(cases)
+    compare = partial(compare_rates, dispersion=dispersion)
+    method = Method(compare, partial(trend_of_rates, dispersion=dispersion))
+    rows = shifts(cases, _stage_cuts(cases.frame), method, lambda found: found["expected"] >= MINIMUM_MOVES)
+    rows = pace_rows(cases, rows)
     if rows.empty:
         return NotAssessed(f"fewer than {MINIMUM_MOVES} moves were to be expected in every stage")
-    rows = rows.assign(weight=weights_for(rows, -np.log(SLOWER), _relevance(rows["dims"])))
+    rows = rows.assign(
+        weight=weights_for(rows, -np.log(SLOWER), _relevance(rows["dims"])),
+        watch=watch_of(rows["dims"], [cut for cut in rows["dims"] if [name for name, _ in cut] == ["stage"]]),
+    )
     return Comparisons(rows, "ratio", _slowed, lambda held: clearest(cases, held, compare))
 
 
-def _pace_rows(cases: Cases, rows: pd.DataFrame) -> pd.DataFrame:
+def pace_rows(cases: Cases, rows: pd.DataFrame) -> pd.DataFrame:
     """What a comparison of pace hands in: n moves, the ratio, what stands in the cut now, and what is at stake."""
     there = _take(cases, cases.frame["is_standing"].to_numpy())
     amount = there.frame["amount"].fillna(0.0)
@@ -155,7 +163,7 @@ def _chances(frame: pd.DataFrame, later: bool = False) -> dict[str, float]:
 
 
 def _slowed(question: Question, row: Row) -> Finding:
-    facts = _pace_facts(question, row) | {"cut": cut_name(dict(row["dims"]))}
+    facts = pace_facts(question, row) | {"cut": cut_name(dict(row["dims"]))}
     what = (
         f"Deals of {facts['cut']} move on at {facts['pace']} of the pace of the two years before: {facts['moves']} "
         f"moves in {facts['period']} where {facts['expected']} were to be expected; {facts['n']} deals worth "
@@ -167,7 +175,8 @@ def _slowed(question: Question, row: Row) -> Finding:
     )
 
 
-def _pace_facts(question: Question, row: Row) -> dict[str, Any]:
+def pace_facts(question: Question, row: Row) -> dict[str, Any]:
+    """What playbook texts on pace may use, of a row of `pace_rows`."""
     return {
         "period": weeks_to(row["span"], question.end),
         "pace": f"{row['effect']:.0%}",
@@ -178,93 +187,20 @@ def _pace_facts(question: Question, row: Row) -> dict[str, Any]:
     }
 
 
-_SELLER_FACTS = ("seller", "stage", "period", "pace", "expected", "moves", "amount", "n", "open")
+_CONVERTS = ("cut", "period", "rate", "rate_before", "points", "amount")
 
 
-@detector("seller_stalls", CHAPTER, facts=_SELLER_FACTS, budget=3)
-def seller_stalls(question: Question) -> Answer:
-    """A seller whose deals move on more slowly than those of the others, over all stages, after the ramp.
-
-    Against deals of the same stage, segment, type and age in the same weeks. The stage is said with it, not tested on
-    its own. Sellers who have left are compared with, and not named. Money as for a stage that slowed.
-    """
-    if not question.snapshot.has_history:
-        return NotAssessed(_NO_HISTORY)
-    cases = seller_cases(question)
-    if not len(cases.frame):
-        return NotAssessed("no deal of a known seller who is past the ramp was in a stage in the last year")
-    sellers = _sellers(question)
-    compare = partial(compare_rates, dispersion=_dispersion(cases))
-    parts = [departures(cases, [("owner_id",)], span, compare) for span in SELLER_SPANS]
-    rows = pd.concat(parts, ignore_index=True)
-    rows = _pace_rows(cases, rows[rows["expected"] >= MINIMUM_MOVES].reset_index(drop=True))
-    if rows.empty:
-        return NotAssessed(f"no seller has {MINIMUM_MOVES} moves to be expected in the last year")
-    here = set(sellers.index[sellers["left_on"].isna()])
-    owner = rows["dims"].map(lambda dims: dims[0][1])
-    rows = rows.assign(
-        weight=weights_for(rows, -np.log(SLOWER), rows["span"].map(SELLER_SPANS)),
-        is_reported=owner.isin(here),
-        seller=owner.map(sellers["name"]),
-    )
-    rows["slowest"] = rows["dims"].map(_slowest_stage(cases, compare).get)
-    return Comparisons(rows, "ratio", _stalls)
-
-
-def _sellers(question: Question) -> pd.DataFrame:
-    users = question.snapshot.table("users")
-    known = users.select("user_id", "name", "hired_on", "left_on").to_pandas().drop_duplicates("user_id")
-    named = known["name"].where(known["name"].notna(), known["user_id"])
-    return known.assign(name=named).set_index("user_id")
-
-
-def _after_ramp(question: Question, moves: StageMoves, sellers: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the last year of owners who are users, for visits that began after the owner's ramp."""
-    frame = moves.frame[(moves.frame["slice"] < max(SELLER_SPANS)) & moves.frame["owner_id"].isin(sellers.index)]
-    ramp = question.snapshot.definitions.ramp_months
-    longest = max(ramp.values(), default=0)
-    segment = frame["segment"] if "segment" in frame.columns else pd.Series(None, index=frame.index, dtype=object)
-    months = segment.map(ramp).fillna(longest).astype(float)
-    hired = pd.to_datetime(frame["owner_id"].map(sellers["hired_on"]))
-    entered = pd.Timestamp(moves.end) - pd.to_timedelta(frame["entered"], unit="D")
-    ramped = hired.isna() | ((entered - hired).dt.days >= months * DAYS_A_MONTH)
-    return frame[ramped].reset_index(drop=True)
-
-
-def _slowest_stage(cases: Cases, compare: Compare) -> dict[Any, str]:
-    """For each seller the stage in which most moves are missing."""
-    found = departures(cases, [("owner_id", "stage")], max(SELLER_SPANS), compare)
-    missing = found.assign(missing=found["expected"] - found["observed"]).sort_values("missing", kind="stable")
-    return {(dims[0],): str(dims[1][1]) for dims in missing["dims"]}
-
-
-def _stalls(question: Question, row: Row) -> Finding:
-    facts = _pace_facts(question, row) | {"seller": row["seller"], "stage": row["slowest"]}
-    facts["open"] = money(row["stands"], question.currency)
-    what = (
-        f"The deals of {facts['seller']} move on at {facts['pace']} of the pace of comparable deals of others: "
-        f"{facts['moves']} moves in {facts['period']} where {facts['expected']} were to be expected, most missing in "
-        f"{facts['stage']}; {facts['n']} deals worth {facts['open']} are open."
-    )
-    judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
-    return build(
-        question, Subject("seller_stalls", Place(CHAPTER, "stage conversion"), row["dims"]), what, facts, judged
-    )
-
-
-@detector(
-    "stage_conversion_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "points", "amount"), budget=3
-)
+@detector("stage_conversion_drop", CHAPTER, facts=_CONVERTS, budget=3, watch=4)
 def stage_conversion_drop(question: Question) -> Answer:
     """Of the deals that left a stage, fewer went on and more were lost than in the two years before.
 
     Money: the amount of the deals that left × the share that is won of those that go on × the fall.
     """
     if not question.snapshot.has_history:
-        return NotAssessed(_NO_HISTORY)
-    cases = _exits(_moves(question).frame)
-    rows = changes(cases, _stage_cuts(cases.frame), compare_shares)
-    enough = rows[(rows["size"] >= MINIMUM_MOVES) & (rows["size_before"] >= MINIMUM_MOVES)].reset_index(drop=True)
+        return NotAssessed(NO_HISTORY)
+    cases = _exits(moves_of(question).frame)
+    method = Method(compare_shares, trend_of_shares)
+    enough = shifts(cases, _stage_cuts(cases.frame), method, at_least(MINIMUM_MOVES))
     if enough.empty:
         return NotAssessed(f"fewer than {MINIMUM_MOVES} deals left a stage in the last year or before")
     frame = enough.assign(
@@ -273,6 +209,7 @@ def stage_conversion_drop(question: Question) -> Answer:
         p_value=enough["p_lower"],
         money=-enough["difference"] * enough["amount"],
         weight=weights_for(enough, POINTS, _relevance(enough["dims"])),
+        watch=watch_of(enough["dims"]),
     )
     return Comparisons(frame, "rate", _converts_less, lambda held: clearest(cases, held, compare_shares))
 

@@ -1,4 +1,4 @@
-"""Detector of the team chapter: quotas that miss the plan. Sellers whose deals stall are found by `stage_pace`."""
+"""Detector of the team chapter: quotas that miss the plan. Sellers whose deals stall are found by `seller_pace`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detectors of volume: deals that are won for less, and a period that ended below its target."""
+"""Detectors of volume: deals that are won for less or more slowly, and a period that ended below its target."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from revops_analysis.findings.building import Judgement, Subject, build, figure,
 from revops_analysis.findings.comparison import Comparisons, Row
 from revops_analysis.findings.cuts import (
     Cases,
-    changes,
+    Method,
+    at_least,
     clearest,
     dated_cuts,
     relevance_of,
+    shifts,
     stratum_of,
+    watch_of,
     weights_for,
 )
 from revops_analysis.findings.finding import Evidence, Finding, Place, Severity
+from revops_analysis.findings.mix import explained
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.win_rate import CUTS, closed_cases
 from revops_analysis.findings.words import cut_name, money, share, weeks_to
-from revops_analysis.statistics.stratified import compare_logs
+from revops_analysis.metrics.stage_moves import SLICE_DAYS
+from revops_analysis.statistics.stratified import compare_logs, trend_of_logs
 
 CHAPTER = "pipeline_health"
 
@@ -36,7 +41,7 @@ FAR = 0.1
 """Share of the target that must be missing before it is critical."""
 
 
-@detector("deal_size_drop", CHAPTER, facts=("cut", "period", "size", "amount", "n"), budget=0.5)
+@detector("deal_size_drop", CHAPTER, facts=("cut", "period", "size", "amount", "n"), budget=0.5, watch=0.5)
 def deal_size_drop(question: Question) -> Answer:
     """Deals that are won for less than such deals were in the two years before, like with like by segment and type.
 
@@ -47,9 +52,10 @@ def deal_size_drop(question: Question) -> Answer:
     cases = _sizes(closed_cases(question.snapshot, question.end, cuts))
     if not len(cases.frame):
         return NotAssessed(f"no deal with an amount was won in the three years to {question.end}")
-    compare = partial(compare_logs, deviation=_deviation(cases))
-    rows = changes(cases, [(), *((name,) for name in cuts)], compare)
-    enough = rows[(rows["size"] >= MINIMUM_WON) & (rows["size_before"] >= MINIMUM_WON)].reset_index(drop=True)
+    deviation = _deviation(cases)
+    compare = partial(compare_logs, deviation=deviation)
+    method = Method(compare, partial(trend_of_logs, deviation=deviation))
+    enough = shifts(cases, [(), *((name,) for name in cuts)], method, at_least(MINIMUM_WON))
     if enough.empty:
         return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
     frame = enough.assign(
@@ -58,8 +64,9 @@ def deal_size_drop(question: Question) -> Answer:
         p_value=enough["p_lower"],
         money=enough["amount"] * (1 / enough["ratio"] - 1).clip(lower=0.0),
         weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
+        watch=watch_of(enough["dims"]),
     )
-    return Comparisons(frame, "ratio", _smaller, lambda held: clearest(cases, held, compare))
+    return Comparisons(frame, "ratio", partial(_smaller, cases), lambda held: clearest(cases, held, compare))
 
 
 def _sizes(closed: Cases) -> Cases:
@@ -79,7 +86,7 @@ def _deviation(cases: Cases) -> float:
     return float(np.sqrt((rest**2).sum() / max(len(rest) - (count > 0).sum(), 1)))
 
 
-def _smaller(question: Question, row: Row) -> Finding:
+def _smaller(cases: Cases, question: Question, row: Row) -> Finding:
     facts = {
         "cut": cut_name(dict(row["dims"])),
         "period": weeks_to(row["span"], question.end),
@@ -90,9 +97,83 @@ def _smaller(question: Question, row: Row) -> Finding:
     what = (
         f"Deals of {facts['cut']} were won for {facts['size']} less in {facts['period']} than such deals in the two "
         f"years before, like for like; on the {facts['n']} won that is {facts['amount']}."
+        f"{_explained(cases, row, question.currency)}"
     )
     judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
     return build(question, Subject("deal_size_drop", Place(CHAPTER, "headline"), row["dims"]), what, facts, judged)
+
+
+def _explained(cases: Cases, row: Row, currency: str) -> str:
+    """What of the mean is another size, of which segment most, and what only another mix of segments."""
+    found = explained(cases, row["dims"], row["span"], (cases.frame["amount"], cases.size))
+    if found is None:
+        return ""
+    rate, worst, mix = (money(part, currency) for part in (found.rate, found.worst_rate, found.mix))
+    return f" Of the change of their mean, {rate} is size ({worst} of it {found.worst}) and {mix} the mix of segments."
+
+
+SLOWER = 0.85
+"""The pace of winning against before that weights are chosen for."""
+
+
+@detector("cycle_longer", CHAPTER, facts=("cut", "period", "days", "before", "amount", "n"), budget=0.5, watch=0.5)
+def cycle_longer(question: Question) -> Answer:
+    """Deals that took longer from creation to winning than such deals did in the two years before, like with like.
+
+    What is compared is the pace, one over the geometric mean of days: below 1 is longer. A deal won on the day of its
+    creation counts as one day. Deals that are still open are `stage_slowed`'s matter. Money: a day's bookings of the
+    cut × the days more, which is what comes so much later, once.
+    """
+    cuts = dated_cuts(question.snapshot, CUTS)
+    cases = _paces(closed_cases(question.snapshot, question.end, cuts))
+    if not len(cases.frame):
+        return NotAssessed(f"no deal of known age was won in the three years to {question.end}")
+    deviation = _deviation(cases)
+    compare = partial(compare_logs, deviation=deviation)
+    method = Method(compare, partial(trend_of_logs, deviation=deviation))
+    enough = shifts(cases, [(), *((name,) for name in cuts)], method, at_least(MINIMUM_WON))
+    if enough.empty:
+        return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
+    before = np.exp(-enough["hits_before"] / enough["size_before"])
+    longer = before * (1 / enough["ratio"] - 1)
+    frame = enough.assign(
+        n=enough["size"].astype("int64"),
+        effect=enough["ratio"],
+        p_value=enough["p_lower"],
+        before=before,
+        days=before + longer,
+        money=(enough["amount"] / (SLICE_DAYS * enough["span"]) * longer).clip(lower=0.0),
+        weight=weights_for(enough, -np.log(SLOWER), relevance_of(enough["dims"])),
+        watch=watch_of(enough["dims"]),
+    )
+    return Comparisons(frame, "ratio", _longer, lambda held: clearest(cases, held, compare))
+
+
+def _paces(closed: Cases) -> Cases:
+    """Won deals of known age; what is summed is minus the logarithm of its days."""
+    age = closed.frame["age"].to_numpy(dtype=float)
+    known = (closed.hit > 0) & ~np.isnan(age)
+    frame = closed.frame[known].reset_index(drop=True)
+    names = [name for name in ("segment", "type") if name in frame.columns]
+    return Cases(frame, -np.log(np.maximum(age[known], 1.0)), np.ones(len(frame)), stratum_of(frame, names))
+
+
+def _longer(question: Question, row: Row) -> Finding:
+    facts = {
+        "cut": cut_name(dict(row["dims"])),
+        "period": weeks_to(row["span"], question.end),
+        "days": f"{row['days']:.0f}",
+        "before": f"{row['before']:.0f}",
+        "amount": money(row["money"], question.currency),
+        "n": f"{row['n']:,}",
+    }
+    what = (
+        f"Deals of {facts['cut']} took {facts['days']} days from creation to winning in {facts['period']} where such "
+        f"deals took {facts['before']} in the two years before, like for like ({facts['n']} won); {facts['amount']} of "
+        "bookings comes so much later."
+    )
+    judged = (row["evidence"], Judgement(severity_of(question, row), row["confidence"], row["money"]))
+    return build(question, Subject("cycle_longer", Place(CHAPTER, "headline"), row["dims"]), what, facts, judged)
 
 
 @detector("target_missed", CHAPTER, facts=("period", "bookings", "target", "gap", "share"))

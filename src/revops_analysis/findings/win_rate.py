@@ -1,8 +1,9 @@
 """Detector of falling win rates: the last weeks against the two years before, over many cuts, like with like.
 
-A drop can be sudden or slow to show, because deals created after it take months to close. So the last 13, 26 and 52
-weeks are looked at, each against the two years before. Weeks and not periods: wins crowd at the end of a quarter, and
-13 weeks hold one end wherever they begin.
+A drop can be sudden or slow to show, because deals created after it take months to close. So the last 52 weeks, the
+latest ones most, are set against the two years before (`cuts.shifts`), and what is said is the span of 13 to 52 weeks
+in which it is clearest. Weeks and not periods: wins crowd at the end of a quarter, and 13 weeks hold one end wherever
+they begin.
 """
 
 from __future__ import annotations
@@ -11,29 +12,30 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from revops_analysis.findings.building import Judgement, Subject, build, severity_of
 from revops_analysis.findings.comparison import Comparisons, Row
 from revops_analysis.findings.cuts import (
-    EARLIER,
     Cases,
-    changes,
+    Method,
+    at_least,
     clearest,
     dated_cuts,
     relevance_of,
+    shifts,
     stratum_of,
+    watch_of,
     weights_for,
 )
 from revops_analysis.findings.finding import Finding, Place
+from revops_analysis.findings.mix import explained
 from revops_analysis.findings.registry import Answer, NotAssessed, Question, detector
 from revops_analysis.findings.words import cut_id, cut_name, money, share, weeks_to
 from revops_analysis.metrics.deals import closed, headline
 from revops_analysis.metrics.registry import MetricRequest, get_metric
 from revops_analysis.metrics.stage_moves import SLICE_DAYS
 from revops_analysis.periods import Period
-from revops_analysis.statistics.mix_rate import split_change
-from revops_analysis.statistics.stratified import compare_shares
+from revops_analysis.statistics.stratified import compare_shares, trend_of_shares
 
 if TYPE_CHECKING:
     from datetime import date
@@ -55,14 +57,14 @@ SLICES = 12
 """How many times 91 days are read: a year and the two before it."""
 
 
-@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"), budget=3)
+@detector("win_rate_drop", CHAPTER, facts=("cut", "period", "rate", "rate_before", "amount"), budget=3, watch=3)
 def win_rate_drop(question: Question) -> Answer:
     """A win rate by number that fell against the two years before, in the whole company or in a cut."""
     cuts = dated_cuts(question.snapshot, CUTS)
     cases = closed_cases(question.snapshot, question.end, cuts)
     pairs = [("segment", name) for name in cuts if name != "segment"] if "segment" in cuts else []
-    rows = changes(cases, [(), *((name,) for name in cuts), *pairs], compare_shares)
-    enough = rows[(rows["size"] >= MINIMUM_CLOSED) & (rows["size_before"] >= MINIMUM_CLOSED)].reset_index(drop=True)
+    method = Method(compare_shares, trend_of_shares)
+    enough = shifts(cases, [(), *((name,) for name in cuts), *pairs], method, at_least(MINIMUM_CLOSED))
     if enough.empty:
         reason = f"fewer than {MINIMUM_CLOSED} deals closed in the year to {question.end} or in the two years before"
         return NotAssessed(reason)
@@ -72,6 +74,7 @@ def win_rate_drop(question: Question) -> Answer:
         p_value=enough["p_lower"],
         money=-enough["difference"] * enough["amount"],
         weight=weights_for(enough, POINTS, relevance_of(enough["dims"])),
+        watch=watch_of(enough["dims"]),
     )
     return Comparisons(frame, "rate", partial(_say, cases), lambda held: clearest(cases, held, compare_shares))
 
@@ -87,7 +90,8 @@ def _closed(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
     deals = closed(headline(snapshot.deals), window)
     day = (deals.status == "won").ifelse(deals.booked_on, deals.closed_on)
     named = MetricRequest(get_metric("win_rate"), snapshot, window, tuple(cuts)).named(deals)
-    frame = deals.select("status", day=day, amount=deals.amount.cast("float64"), **named).to_pandas()
+    age = day.delta(deals.created_on, unit="day").cast("float64")
+    frame = deals.select("status", day=day, age=age, amount=deals.amount.cast("float64"), **named).to_pandas()
     back = (np.datetime64(end) - frame["day"].to_numpy().astype("datetime64[D]")) / np.timedelta64(1, "D")
     frame = frame.assign(slice=back.astype(np.int64) // SLICE_DAYS)
     alike = stratum_of(frame, [name for name in ("segment", "type") if name in cuts])
@@ -96,23 +100,11 @@ def _closed(snapshot: Snapshot, end: date, cuts: list[str]) -> Cases:
 
 
 def _explained(cases: Cases, row: Row) -> str:
-    """For the whole company, which segment the fall is due to, and what is only another mix of segments."""
-    if row["dims"] or "segment" not in cases.frame.columns:
+    """Which segment the fall is due to, and what is only another mix of segments."""
+    found = explained(cases, row["dims"], row["span"], (cases.hit, cases.size))
+    if found is None:
         return ""
-    back = cases.frame["slice"]
-    sides = []
-    segment = cases.frame["segment"].fillna("not given")
-    names = sorted(segment.unique())
-    for inside in ((back >= row["span"]) & (back < row["span"] + EARLIER), back < row["span"]):
-        sums = pd.DataFrame({"segment": segment, "won": cases.hit, "n": cases.size})[inside]
-        grouped = sums.groupby("segment")[["won", "n"]].sum().reindex(names, fill_value=0.0)
-        sides.append((grouped["won"], grouped["n"]))
-    if not all(float(n.sum()) for _, n in sides):
-        return ""
-    parts = split_change(*sides)
-    worst = int(parts["rate_effect"].argmin())
-    mix = 100 * float(parts["mix_effect"].sum())
-    return f" Segment {names[worst]} contributes {100 * parts['rate_effect'][worst]:+.1f} points, the mix {mix:+.1f}."
+    return f" Segment {found.worst} contributes {100 * found.worst_rate:+.1f} points, the mix {100 * found.mix:+.1f}."
 
 
 def _say(cases: Cases, question: Question, row: Row) -> Finding:

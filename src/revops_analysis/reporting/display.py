@@ -24,6 +24,7 @@ _STYLE = (
     ".rv-shown .rv-number{text-align:right!important}"
     ".rv-shown .rv-finding{border-left:4px solid #8a8a8a;padding:.1em 1em;margin:.8em 0}"
     ".rv-shown .rv-critical{border-color:#b3261e}.rv-shown .rv-warning{border-color:#b26a00}"
+    ".rv-shown .rv-watch{border-left-style:dotted}"
     ".rv-shown dl{display:flex;flex-wrap:wrap;gap:.2em 2em;margin:.2em 0}"
     # JupyterLab floats names to the left of their values, each in a fifth of the width: they would overlap.
     ".rv-shown dl dt,.rv-shown dl dd{display:block;float:none!important;width:auto!important;margin:0;padding:0}"

@@ -134,6 +134,83 @@ def compare_logs(group: Group, other: Group, deviation: float, confidence: float
     return pd.DataFrame(columns)
 
 
+def trend_of_rates(group: Group, scores: npt.ArrayLike, dispersion: float = 1.0) -> pd.DataFrame:
+    """How the rate of events changes with a score, within strata, a row a cut.
+
+    `group`: events and time at risk, [cuts × strata × slices]; `scores`: how much of the change each slice has, 0 where
+    there is none of it yet. Columns: `slope` (change of the logarithm of the rate for a score of 1, to first order),
+    `spread` (its standard error if there is no change), `p_lower` and `p_higher`. Null where nothing can be compared.
+
+    Given its total, the events of a stratum fall to slices as their share of the time. Source: Breslow & Day (as in
+    `compare_rates`), ch. 3.6, trend. With scores 0 and 1 it is the test of `compare_rates`.
+
+    >>> events, time = np.array([[[20.0, 80.0]]]), np.array([[[100.0, 200.0]]])
+    >>> trend_of_rates((events, time), [1, 0]).round(3).to_numpy().tolist()
+    [[-0.6, 0.212, 0.002, 0.998]]
+    """
+    (d, t), w = group, np.asarray(scores, dtype=float)
+    time, total = t.sum(axis=-1), d.sum(axis=-1)
+    away, second, third = _scored(t, w)
+    moved = ((d * w).sum(axis=-1) - total * away).sum(axis=-1)
+    variance, skew = (_ratio(total * part, time).sum(axis=-1) for part in (second, third))
+    lower, higher = _tails(moved, dispersion * variance, dispersion**2 * skew)
+    spread = np.sqrt(_ratio(np.float64(dispersion), variance, np.inf))
+    return pd.DataFrame(
+        {"slope": _ratio(moved, variance, np.nan), "spread": spread, "p_lower": lower, "p_higher": higher}
+    )
+
+
+def trend_of_shares(group: Group, scores: npt.ArrayLike, dispersion: float = 1.0) -> pd.DataFrame:
+    """How the share of successes changes with a score, within strata: as `trend_of_rates`, of (successes, cases).
+
+    `slope` is the change of the share for a score of 1. Given its successes, a stratum's fall to its cases at random,
+    so the tails are those of a sum over a sample without replacement, close to the exact ones for few cases too.
+    Source: the trend test of Cochran (1954) and Armitage, Biometrics 11 (1955) 375–386, extended to strata by Mantel,
+    J. Am. Stat. Assoc. 58 (1963) 690–700.
+
+    >>> won, closed = np.array([[[56.0, 48.0]]]), np.array([[[70.0, 80.0]]])
+    >>> trend_of_shares((won, closed), [1, 0])[["slope", "p_higher"]].round(3).to_numpy().tolist()
+    [[0.2, 0.004]]
+    """
+    (x, n), w = group, np.asarray(scores, dtype=float)
+    cases, won = n.sum(axis=-1), x.sum(axis=-1)
+    away, second, third = _scored(n, w)
+    moved = ((x * w).sum(axis=-1) - won * away).sum(axis=-1)
+    drawn = won * (cases - won)
+    variance = _ratio(drawn * second, cases * (cases - 1)).sum(axis=-1)
+    skew = _ratio(drawn * (cases - 2 * won) * third, cases * (cases - 1) * (cases - 2)).sum(axis=-1)
+    lower, higher = _tails(moved, dispersion * variance, dispersion**2 * skew)
+    whole = second.sum(axis=-1)
+    spread = _ratio(np.sqrt(dispersion * variance), whole, np.inf)
+    return pd.DataFrame({"slope": _ratio(moved, whole, np.nan), "spread": spread, "p_lower": lower, "p_higher": higher})
+
+
+def trend_of_logs(group: Group, scores: npt.ArrayLike, deviation: float) -> pd.DataFrame:
+    """How a typical size changes with a score: as `trend_of_rates`, of (Σ of logarithms, cases); `deviation` as in
+    `compare_logs`.
+
+    >>> sums, cases = np.array([[[50.0, 280.0]]]), np.array([[[100.0, 400.0]]])
+    >>> trend_of_logs((sums, cases), [1, 0], 1.0)[["slope", "p_lower"]].round(3).to_numpy().tolist()
+    [[-0.2, 0.037]]
+    """
+    (s, n), w = group, np.asarray(scores, dtype=float)
+    away, second, _ = _scored(n, w)
+    moved = ((s * w).sum(axis=-1) - s.sum(axis=-1) * away).sum(axis=-1)
+    whole = second.sum(axis=-1)
+    spread = _ratio(np.float64(deviation), np.sqrt(whole), np.inf)
+    at = np.where(whole > 0, _ratio(moved, deviation * np.sqrt(whole)), np.nan)
+    return pd.DataFrame(
+        {"slope": _ratio(moved, whole, np.nan), "spread": spread, "p_lower": ndtr(at), "p_higher": ndtr(-at)}
+    )
+
+
+def _scored(size: FloatArray, scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """[cuts × strata]: the mean score by size, and Σ size × departure from it to the second and third power."""
+    mean = _ratio((size * scores).sum(axis=-1), size.sum(axis=-1))
+    departure = scores - mean[..., None]
+    return mean, (size * departure**2).sum(axis=-1), (size * departure**3).sum(axis=-1)
+
+
 def overdispersion(residuals: npt.ArrayLike, expected: npt.ArrayLike) -> float:
     """How much more events vary than independent ones: Σ residual² ÷ Σ expected over subjects, at least 1.
 

@@ -183,6 +183,16 @@ def test_a_long_mail_is_shortened_to_what_gmail_shows(tmp_path: Path) -> None:
     assert f"{7 - left} more in the report." in Seen(page).text
 
 
+def test_what_is_only_watched_is_counted_and_not_said(tmp_path: Path) -> None:
+    near = [finding(number, id=f"near:{number}", what=f"Near {number}.", severity="watch") for number in (1, 2)]
+    message = _mail(make_run(tmp_path, chapter(findings=1), chapter("second", headline=[]) | {"findings": near}))
+    page, text = _html(message), _text(message)
+    for said in (text, Seen(page).text):
+        assert "2 to watch in the report, not proven." in said
+        assert "Near 1." not in said
+        assert "more in the report" not in said
+
+
 def test_notes_that_are_left_out_are_counted(tmp_path: Path) -> None:
     notes = [f"Note {number}: {'ŵ' * 590}" for number in range(60)]
     message = _mail(make_run(tmp_path, warnings=notes))

@@ -146,6 +146,7 @@ def test_if_changed_is_sent_when_figures_change_and_not_when_only_the_day_does(
         ("if finding at least critical", ["info", "critical"], "sent"),
         ("if finding at least warning", ["critical"], "sent"),
         ("if finding at least warning", ["info"], "not sent"),
+        ("if finding at least warning", ["watch", "info"], "not sent"),
         ("if finding at least warning", [], "not sent"),
     ],
 )

@@ -53,7 +53,8 @@ class Problem:
 class Content:
     """A mail's words. `banner` is empty when data passed.
 
-    `more` and `more_notes` count findings and notes that are in the report but not here. `facts` say what the figures
+    `more` and `more_notes` count findings and notes that are in the report but not here, `watched` what is only worth
+    watching: a mail does not call attention to what may be chance. `facts` say what the figures
     rest on, as (name, value) pairs; `notes` what they lack. `left_out` are chapters that the reader's cut has not.
     """
 
@@ -69,6 +70,7 @@ class Content:
     facts: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...] = ()
     more_notes: int = 0
+    watched: int = 0
 
     def shortened(self) -> Content | None:
         """One finding less, or one note less when no finding is left; None when nothing can be left out."""
@@ -87,6 +89,7 @@ def content_of(run: MailedRun) -> Content:
     chapters = run.summary["chapters"]
     currency = run.key_figures["currency"]
     findings = distinct(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
+    proven = [finding for finding in findings if finding.is_proven]
     gate = run.manifest["gate"]
     return Content(
         title=one_line(run.manifest["title"]),
@@ -95,8 +98,9 @@ def content_of(run: MailedRun) -> Content:
         description=one_line(run.summary["description"]),
         banner=banner_text(gate),
         sections=tuple(_section(chapter, currency) for chapter in chapters if chapter["headline"]),
-        problems=tuple(_problem(finding) for finding in findings[:TOP_FINDINGS]),
-        more=max(0, len(findings) - TOP_FINDINGS),
+        problems=tuple(_problem(finding) for finding in proven[:TOP_FINDINGS]),
+        more=max(0, len(proven) - TOP_FINDINGS),
+        watched=len(findings) - len(proven),
         notes=tuple(_clipped(note) for note in run.key_figures["warnings"]),
         facts=_facts(run, checks_text(gate)),
         left_out=tuple(_clipped(_left_out(run, one)) for one in run.summary.get("left_out", ())),
@@ -160,6 +164,8 @@ def _problem(finding: Finding) -> Problem:
     facts += [("Owner", finding.owner)]
     if finding.money is not None:
         facts.insert(0, ("At stake", with_unit(finding.money, "currency", currency)))
+    elif finding.concerned is not None:
+        facts.insert(0, ("Amount concerned", with_unit(finding.concerned, "currency", currency)))
     return Problem(finding.severity, _clipped(finding.what), tuple(facts), _clipped(finding.proposed_fix))
 
 

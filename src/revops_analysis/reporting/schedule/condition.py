@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 
+from revops_analysis.findings.finding import SEVERITIES
 from revops_analysis.reporting.mail.run_folder import MailedRun
 from revops_analysis.reporting.schedule.entries import Condition
 from revops_analysis.reporting.schedule.state import Slot
 
-_ORDER = ("info", "warning", "critical")
 _AT_LEAST = "if finding at least "
 
 
@@ -24,7 +24,8 @@ def figures_digest(run: MailedRun) -> str:
 def reason_not_to_send(condition: Condition, run: MailedRun, figures: str, before: Iterable[Slot]) -> str:
     """Why the run is not sent; empty when it is. `before` are the entry's slots, by due moment.
 
-    `if changed` compares with the last that was sent; the first is always sent.
+    `if changed` compares with the last that was sent; the first is always sent. What is only worth watching never
+    makes a finding that is bad enough.
     """
     if condition == "if changed":
         last = next((slot for slot in reversed(list(before)) if slot.state == "sent"), None)
@@ -33,6 +34,7 @@ def reason_not_to_send(condition: Condition, run: MailedRun, figures: str, befor
     if condition.startswith(_AT_LEAST):
         wanted = condition.removeprefix(_AT_LEAST)
         found = {finding["severity"] for chapter in run.summary["chapters"] for finding in chapter["findings"]}
-        if not found & set(_ORDER[_ORDER.index(wanted) :]):
-            return f"no finding is {wanted}" + (" or worse" if wanted != _ORDER[-1] else "")
+        enough = SEVERITIES[: SEVERITIES.index(wanted) + 1]
+        if not found & set(enough):
+            return f"no finding is {wanted}" + (" or worse" if len(enough) > 1 else "")
     return ""
