@@ -22,13 +22,14 @@ from revops_analysis.metrics.matching import metrics_about
          ["implausible_retention", "nrr_decline", "worsening_cohort"]),
         ("Marketing sourced 60% of the pipeline, says marketing?", "sourced_share", ["sourcing_disputed"]),
         ("Which deals are stalled?", "stalled_deals", ["stalled_deals"]),
-        ("How many customers churned?", "logo_retention", ["implausible_retention", "nrr_decline"]),
+        ("How many customers churned?", "logo_retention",
+         ["grr_decline", "implausible_retention", "nrr_decline"]),
         ("Why are leads not answered?", "leads_unanswered", ["slow_response"]),
         ("Which stage slowed?", "stage_duration_days", ["stage_slowed"]),
         ("Why is the forecast so low?", "expected_bookings", ["forecast_below_target", "forecast_on_past_dates"]),
         ("Which renewals are at risk?", "open_renewals", ["renewals_at_risk"]),
         ("Which sellers are behind their quota?", "attainment", ["quota_assignment"]),
-        ("How long is our sales cycle?", "sales_cycle_days", []),
+        ("How long is our sales cycle?", "sales_cycle_days", ["cycle_longer"]),
     ],
 )  # fmt: skip
 def test_a_question_finds_what_it_is_about_and_nothing_else(question: str, metric: str, detectors: list[str]) -> None:
