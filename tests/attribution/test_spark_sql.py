@@ -14,6 +14,17 @@ from revops_analysis.attribution.journeys import journeys
 from revops_analysis.metrics.funnel.behaviour import behaviour
 
 
+class SparkOptions(ibis.config.Config):
+    """What the backend would register, had it a Spark to connect to."""
+
+    treat_nan_as_null: bool = False
+
+
+@pytest.fixture(autouse=True)
+def _spark_options(monkeypatch):
+    monkeypatch.setattr(ibis.options, "pyspark", SparkOptions())
+
+
 @pytest.fixture(scope="module")
 def snapshot():
     lead = {"lead_id": "l", "created_at": "2026-04-01", "account_id": "a1"}
