@@ -134,7 +134,7 @@ class Workspace(Snapshot):
         plain = Workspace(self._store.as_loaded, definitions, self.as_of, self.origin)
         if not tables:
             return plain
-        found = {name: _survivors(plain, name) for name in tables}
+        found = {name: _survivors(plain, name, self) for name in tables}
         # On a connection of its own: two ways of reading one load must not share what is computed from it.
         store = ResolvedStore(open_store(self.origin.info), found)
         return Workspace(store, definitions, self.as_of, self.origin)
@@ -165,7 +165,10 @@ class Workspace(Snapshot):
             "Definitions": f"{self.definitions.version} ({self.definitions.hash})",
             "Currency": self.definitions.reporting_currency,
         }
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items())
+        left = 'style="text-align:left"'  # JupyterLab sets tables to the right
+        rows = "".join(
+            f"<tr><th {left}>{escape(name)}</th><td {left}>{escape(text)}</td></tr>" for name, text in facts.items()
+        )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return f"<table>{rows}</table>" + (f"<ul>{notes}</ul>" if notes else "")
 
@@ -199,8 +202,11 @@ def open_workspace(
     return opened.resolved(definitions.duplicates.resolve) if definitions.duplicates.resolve else opened
 
 
-def _survivors(workspace: Workspace, table: str) -> dict[str, str]:
-    """Who counts under whom, read from beside the data, or found and written there."""
+def _survivors(workspace: Workspace, table: str, asked: Workspace) -> dict[str, str]:
+    """Who counts under whom, read from beside the data, or found and written there.
+
+    It is looked for by `asked`, of the same day and rules, which may have found it already.
+    """
     from revops_analysis.models.kept_files import Kept, key_of, model_folder
     from revops_analysis.validation.duplicates.resolve import search_hash, survivors
 
@@ -208,8 +214,11 @@ def _survivors(workspace: Workspace, table: str) -> dict[str, str]:
     kept = Kept(model_folder(workspace.project, workspace.source), "duplicates", key)
     known = kept.read([_SURVIVORS])
     if known is None:
-        print(f"Looking for duplicate {table} (once a load; some seconds) …", file=sys.stderr)
-        kept.write({_SURVIVORS: json.dumps(survivors(workspace, table), sort_keys=True).encode()})
+
+        def say(step: str) -> None:
+            print(f"Looking for duplicate {table}, once a load: {step[0].lower()}{step[1:]} …", file=sys.stderr)
+
+        kept.write({_SURVIVORS: json.dumps(survivors(asked, table, say), sort_keys=True).encode()})
         known = kept.read([_SURVIVORS]) or {}
     found: dict[str, str] = json.loads(known[_SURVIVORS])
     return found

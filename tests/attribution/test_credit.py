@@ -6,17 +6,18 @@ from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 
+import ibis
 import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from attribution.random_companies import random_company, shuffled
-from attribution.touch_rows import deal, snapshot_of, touch, words_with
+from attribution.touch_rows import all_rules, deal, snapshot_of, touch, words_with
 from builders import make_definitions
 from revops_analysis.attribution.credit import by_rules, compare, credit, models, shared_by_weights
-from revops_analysis.attribution.journeys import JourneyOptions, journeys, named
-from revops_analysis.attribution.rules import RULES
+from revops_analysis.attribution.journeys import JourneyOptions, journeys
+from revops_analysis.attribution.rules import RULES, anchored, anchors_in
 from revops_analysis.attribution.totals import Cut
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.where import parse_where
@@ -38,7 +39,7 @@ def shares(snapshot, model, options=None):
 
 def wide(made):
     """Shares and cents under all rules, a row a touch and deal, with the deal's key."""
-    frame = named(by_rules(made, list(RULES)), made.names).to_pandas()
+    frame = all_rules(made)
     deals = made.base.select("deal_number", "opportunity_id").to_pandas()
     merged = frame.merge(deals, on="deal_number").drop(columns=["deal_number", "channel_number", "campaign_number"])
     return merged.sort_values(["opportunity_id", "touchpoint_id"]).reset_index(drop=True)
@@ -80,31 +81,33 @@ def test_time_decay_halves_with_every_half_life():
 
 
 @pytest.mark.parametrize(
-    ("weights", "lead", "days", "expected"),
+    ("weights", "lead", "expected"),
     [
         # Two touches: nothing lies between, so .3 + .3 against .3 of .9.
-        ([0.3, 0.3, 0.3, 0.1], "2026-04-01", ["2026-04-01", "2026-04-20"], [2 / 3, 1 / 3]),
+        ([0.3, 0.3, 0.3, 0.1], 1, [2 / 3, 1 / 3]),
         # No lead: .3, .1, .3 of .7.
-        ([0.3, 0.3, 0.3, 0.1], None, ["2026-04-01", "2026-04-10", "2026-04-20"], [3 / 7, 1 / 7, 3 / 7]),
+        ([0.3, 0.3, 0.3, 0.1], 0, [3 / 7, 1 / 7, 3 / 7]),
         # One touch is first, lead's and deal's.
-        ([0.3, 0.3, 0.3, 0.1], "2026-04-20", ["2026-04-01"], [1]),
+        ([0.3, 0.3, 0.3, 0.1], 1, [1]),
         # Weights that are all of a missing anchor: all share evenly.
-        (
-            [0.0, 1.0, 0.0, 0.0],
-            None,
-            ["2026-04-01", "2026-04-02"],
-            [0.5, 0.5],
-        ),
+        ([0.0, 1.0, 0.0, 0.0], 0, [0.5, 0.5]),
         # All weight between, and nothing there.
-        ([0.0, 0.0, 0.0, 1.0], None, ["2026-04-01"], [1]),
+        ([0.0, 0.0, 0.0, 1.0], 0, [1]),
     ],
 )
-def test_anchors_that_coincide_or_lack(weights, lead, days, expected):
+def test_anchors_that_coincide_or_lack(weights, lead, expected):
     names = ("first", "lead_creation", "deal_creation", "others")
-    words = words_with(w_shaped=dict(zip(names, weights, strict=True)))
-    leads = [{"lead_id": "l", "created_at": lead, "converted_at": lead, "account_id": "a1"}] if lead else []
-    snapshot = snapshot_of([deal()], [touch(f"t{n}", day) for n, day in enumerate(days)], leads=leads, words=words)
-    assert list(shares(snapshot, "w_shaped").values()) == pytest.approx(expected, abs=1e-12)
+    n = len(expected)
+    deals = ibis.memtable({"touches": [n], "early": [0], "by_lead": [lead], "by_deal": [n], "is_closed": [True]})
+    anchors = anchors_in(deals, "sourced")
+    line = anchored(anchors, dict(zip(names, weights, strict=True)))
+    each = ibis.literal(line.each) if isinstance(line.each, float) else line.each
+    made = deals.select(each=each, whole=line.whole, **line.steps)
+    row = made.to_pandas().iloc[0]
+    places = {"first": 1, "lead_creation": lead, "deal_creation": n}
+    so_far = [k * row["each"] + sum(row[name] for name, at in places.items() if at <= k) for k in range(1, n + 1)]
+    found = [(now - before) / row["whole"] for before, now in zip([0, *so_far], so_far, strict=False)]
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_shorter_sourced_window_has_its_own_first_touch_and_may_lack_the_lead(lead_company):
@@ -281,7 +284,7 @@ def test_a_deal_of_ten_thousand_touches_is_given_away_to_the_cent():
     frame = compare(made)
     assert (frame["pipeline"] == Decimal("1234567.89")).all()
     assert frame.loc[frame["model"] == "linear", "touches"].tolist() == [10_000]
-    cents = by_rules(made, ["linear"]).to_pandas()["linear_cents"]
+    cents = by_rules(made, "influence", ["linear"]).to_pandas()["linear_cents"]
     assert cents.between(12345, 12346).all()
 
 

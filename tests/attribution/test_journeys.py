@@ -10,9 +10,9 @@ import pytest
 from attribution.random_companies import random_company
 from attribution.touch_rows import deal, snapshot_of, touch, words_with
 from builders import make_definitions
-from revops_analysis.attribution.channels import channel_of, unknown_channels
 from revops_analysis.attribution.journeys import JourneyOptions, journeys
 from revops_analysis.errors import ConfigurationError
+from revops_analysis.metrics.channels import channel_of, unknown_channels
 from revops_analysis.simulation.words import CHANNEL_SPELLINGS
 
 

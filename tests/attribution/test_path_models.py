@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from attribution.random_companies import random_company, shuffled
@@ -13,6 +14,7 @@ from attribution.touch_rows import deal, snapshot_of, touch, words_with
 from builders import make_definitions
 from revops_analysis.attribution.credit import credit, models
 from revops_analysis.attribution.deal_paths import BY_DEAL, deal_paths
+from revops_analysis.attribution.every_model import every_model
 from revops_analysis.attribution.journeys import journeys
 from revops_analysis.attribution.markov import NO_CONVERSION, markov
 from revops_analysis.attribution.markov_draws import account_counts, chain_credit
@@ -107,13 +109,24 @@ def test_the_chain_gives_away_the_bookings_of_deals_with_touches(made):
     assert found["won_deals"].sum() == pytest.approx(len(deals))
 
 
-def test_the_batched_chain_is_the_chain(made):
-    known = deal_paths(made, order=1)
-    sums = account_counts(known, np.ones(len(known.deals))).sum(axis=0, keepdims=True)
-    expected = markov(known.paths, 1).frame["value"].to_numpy()
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_the_batched_chain_is_the_chain(made, order):
+    known = deal_paths(made, order=order)
+    sums = account_counts(known, np.ones(len(known.deals))).toarray().sum(axis=0, keepdims=True)
+    expected = markov(known.paths, order).frame["value"].to_numpy()
     assert chain_credit(np.vstack([sums, 3 * sums, 0 * sums]), known) == pytest.approx(
         np.vstack([expected, 3 * expected, 0 * expected]), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_resample_is_the_chain_of_the_accounts_drawn(made, order):
+    known = deal_paths(made, order=order)
+    account = known.deals["account_id"].fillna("")
+    times = np.asarray(account.factorize()[0] % 3, dtype=float)
+    sums = account_counts(known, times).toarray().sum(axis=0, keepdims=True)
+    expected = markov(known.weighted(times), order).frame["value"].to_numpy()
+    assert chain_credit(sums, known)[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_touches_without_channel_are_a_step_and_are_missing_again_in_results():
@@ -179,7 +192,24 @@ def test_the_order_of_the_chain_is_that_of_the_definitions():
 
 
 def test_path_models_stand_after_the_rules():
-    assert list(models())[-4:] == ["markov_by_deal", "shapley", "shapley_ordered", "markov"]
+    chains = ["markov", "markov_1", "markov_2", "markov_3"]
+    assert list(models())[-7:] == ["markov_by_deal", "shapley", "shapley_ordered", *chains]
+
+
+def test_every_model_stands_beside_the_others_where_it_has_figures(made):
+    period = Cut(view="period", period=parse_period("2026", CALENDAR))
+    frame, left_out = every_model(made, period)
+    assert (len(frame["model"].unique()), left_out) == (14, ())
+    # With what is not attributed every model has all bookings.
+    assert len(set(frame.groupby("model")["bookings"].sum())) == 1
+    for name in ("markov_2", "shapley_ordered"):
+        rows = frame[frame["model"] == name].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, credit(made, name).totals(cut=period), check_dtype=False)
+    alone = credit(made, "markov").totals(cut=period)["bookings"]
+    assert frame.loc[frame["model"] == "markov_1", "bookings"].tolist() == alone.tolist()
+    frame, left_out = every_model(made, Cut(by=("team",)))
+    assert (len(frame["model"].unique()), len(left_out)) == (11, 1)
+    assert "markov_3" in left_out[0]
 
 
 def test_the_chain_is_a_model_with_totals_by_channel_only():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from builders import make_definitions, make_snapshot
+from revops_analysis.attribution.credit import KEYS, by_rules
+from revops_analysis.attribution.journeys import named
 
 ACCOUNT = {"account_id": "a1", "name": "Acme", "created_at": "2026-01-01"}
 
@@ -42,3 +44,12 @@ def words_with(**attribution: Any):
     """The project's definitions with some keys of `attribution` replaced."""
     base = make_definitions().model_dump(mode="json")["attribution"]
     return make_definitions(attribution={**base, **attribution})
+
+
+def all_rules(made: Any):
+    """Shares and cents under all rules, a row a touch and deal in order; missing outside a rule's window."""
+    influence = named(by_rules(made, "influence"), made.names).to_pandas()
+    sourced = by_rules(made, "sourced").to_pandas()
+    merged = influence.merge(sourced, on=list(KEYS), how="left")
+    assert len(merged) == len(influence)
+    return merged.sort_values(["deal_number", "touchpoint_id"]).reset_index(drop=True)

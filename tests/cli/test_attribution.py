@@ -52,16 +52,16 @@ def test_what_is_credited_and_what_is_not_add_up_to_the_bookings(home: Path) -> 
         assert len(credited) > 3
 
 
-def test_all_rules_as_csv_and_one_as_a_table(home: Path) -> None:
-    answer = revops(home, "attribute", *AS_OF, "--model", "all", "--where", "segment = SMB", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
-    pipeline = {}
-    for row in rows:
-        if row["metric"] == "credited_pipeline":
-            pipeline[row["model"]] = pipeline.get(row["model"], Decimal(0)) + Decimal(row["value"])
-    assert len(pipeline) == 8
-    assert len(set(pipeline.values())) == 1
-    table = revops(home, "attribute", *AS_OF, "--model", "linear", "--by", "campaign")
+def test_all_models_have_the_same_bookings_and_one_is_a_table(home: Path) -> None:
+    answer = revops(home, "attribute", *AS_OF, "--model", "all", "--view", "period", "--format", "csv")
+    bookings: dict[str, Decimal] = {}
+    for row in csv.DictReader(io.StringIO(answer.stdout)):
+        if row["metric"] == "credited_bookings":
+            bookings[row["model"]] = bookings.get(row["model"], Decimal(0)) + Decimal(row["value"])
+    assert len(bookings) == 14
+    assert {"linear", "shapley", "markov_1", "markov_3"} < {*bookings}
+    assert len(set(bookings.values())) == 1
+    table = revops(home, "attribute", *AS_OF, "--model", "linear", "--by", "campaign", "--where", "segment = SMB")
     assert "cohort view" in table.stdout
     assert "not causal lift" in table.stdout
 

@@ -41,8 +41,9 @@ def test_run_says_what_failed_and_ends_with_its_code(command: Command, scheduled
     write_schedule(scheduled, {"name": "late", "starts": "2026-11-01"})
     answer = command("run", "--at", "2026-11-01T12:00Z")
     assert answer.code == 4
-    assert "The as-of date lies after what the data cover." in answer.stdout
+    assert "The as-of date lies after what the data cover" in answer.stdout
     assert "nobody could be told yet" in answer.stdout  # there is no mail server here
+    assert "When the cause is gone: revops schedule run --at MOMENT --again late" in answer.stderr
     assert "failed" in command("list").stdout
     assert command("run", "--at", "2026-11-01T12:01Z").stdout == "Nothing was due.\n"
 

@@ -93,7 +93,21 @@ def test_the_same_inputs_use_the_folder_again(project: Project, gate: dict[str, 
     assert (first.folder.parent / "latest").resolve() == first.folder
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".writing")] == []
     _check_documents(first, tmp_path)
+    _check_that_what_a_crash_left_out_is_made_up_for(first, project)
     _check_summary(first.folder)
+
+
+def _check_that_what_a_crash_left_out_is_made_up_for(result: run.RunResult, project: Project) -> None:
+    """The run was published, and the process ended before `latest` and the list of runs knew of it."""
+    reports, latest = result.folder.parents[4], result.folder.parent / "latest"
+    latest.unlink()
+    page = reports / "index.html"
+    page.write_text(page.read_text().replace(result.folder.name, "another"))
+    assert run_report(_request(reports), project, Quiet()).reused
+    assert latest.resolve() == result.folder
+    listed = page.read_text()
+    assert f"2026-Q3/{result.folder.name}/index.html" in listed
+    assert "another" not in listed
 
 
 def _check_documents(result: run.RunResult, reports: Path) -> None:

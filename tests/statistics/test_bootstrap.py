@@ -168,3 +168,12 @@ def test_sums_of_nothing_are_nothing_and_missing_amounts_are_refused():
         bootstrap_sums([[1.0, float("nan")]], seed=0)
     with pytest.raises(ConfigurationError, match="table of numbers"):
         bootstrap_sums([1.0, 2.0], seed=0)
+
+
+@pytest.mark.parametrize("rows", [30, 10_050])
+def test_sums_of_a_sparse_table_are_those_of_a_dense_one(rows):
+    from scipy import sparse
+
+    table = sparse.random_array((rows, 4), density=0.3, rng=np.random.default_rng(1), format="csr")
+    options = BootstrapOptions(repeats=5)
+    assert bootstrap_sums(table, 3, options) == pytest.approx(bootstrap_sums(table.toarray(), 3, options))

@@ -11,7 +11,7 @@ deal's amount away to the cent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,17 @@ import ibis.expr.types as ir
 
 from revops_analysis.attribution.allocation import cents_between, money, whole_weight
 from revops_analysis.attribution.journeys import Journeys, named
-from revops_analysis.attribution.rules import RULES, Parts, Window, place_in
-from revops_analysis.metrics.deals import missing
+from revops_analysis.attribution.rules import (
+    RULES,
+    WINDOWS,
+    Anchors,
+    Line,
+    Parts,
+    Window,
+    anchors_in,
+    first_of,
+    passed,
+)
 from revops_analysis.metrics.where import check_names
 
 if TYPE_CHECKING:
@@ -112,70 +121,114 @@ def credit(journeys: Journeys, model: str | None = None) -> Credit:
 
 
 def compare(journeys: Journeys, by: Sequence[str] = ("channel",), cut: Cut | None = None) -> pd.DataFrame:
-    """Return the totals of all rule models, computed in one pass; columns of `totals.totals`, a block a model."""
+    """Return the totals of all rule models, one pass a window; columns of `totals.totals`, a block a model."""
+    import pandas as pd
+
     from revops_analysis.attribution.totals import Cut, totals
 
-    windows = {rule.name: rule.window for rule in RULES.values()}
-    return totals(journeys, by_rules(journeys, list(RULES)), windows, cut or Cut(by=tuple(by)))
+    asked, blocks = cut or Cut(by=tuple(by)), []
+    for window in WINDOWS:
+        windows = dict.fromkeys(rules_of(window), window)
+        blocks.append(totals(journeys, by_rules(journeys, window), windows, asked))
+    found = pd.concat([block for block in blocks if len(block)] or blocks[:1], ignore_index=True)
+    place = found["model"].map({name: number for number, name in enumerate(RULES)})
+    return found.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
-def by_rules(journeys: Journeys, names: Sequence[str]) -> ir.Table:
-    """Return `KEYS` and `<model>_share`, `<model>_cents` of several rules, null outside a rule's window."""
-    placed, definitions = journeys.placed, journeys.snapshot.definitions
-    if any(RULES[name].parts is None for name in names):
-        placed = _decayed(placed, definitions.attribution.half_life_days)
-    places = {window: place_in(placed, window) for window in ("sourced", "influence")}
-    columns: dict[str, ir.Value] = {}
-    for name in names:
-        rule, place = RULES[name], places[RULES[name].window]
-        parts = rule.parts(place, definitions) if rule.parts else Parts(placed.decay, placed.so_far, placed.in_all)
-        columns |= {f"{name}_{part}": value for part, value in zip(_PARTS, _fields(parts), strict=True)}
-    inside = (places["sourced"].k > 0) & (places["sourced"].k <= places["sourced"].n)
-    staged = placed.select(*KEYS, "cents", in_sourced=inside, **columns)
-    shares = {column: value for name in names for column, value in _shares(name, staged).items()}
-    return staged.select(*KEYS, **shares)
+def rules_of(window: Window) -> tuple[str, ...]:
+    """Names of the rules that look at a window."""
+    return tuple(name for name, rule in RULES.items() if rule.window == window)
 
 
-_PARTS = ("own", "so_far", "whole")
+def by_rules(journeys: Journeys, window: Window, names: Sequence[str] | None = None) -> ir.Table:
+    """Return the touches of a window: `KEYS` and `<model>_share`, `<model>_cents` of its rules, or of those named."""
+    definitions, touched, ranked = journeys.snapshot.definitions, journeys.touched, journeys.ranked
+    asked = {name: RULES[name] for name in names or rules_of(window)}
+    if any(rule.line is None for rule in asked.values()):
+        ranked = _decayed(ranked, touched, definitions.attribution.half_life_days)
+    anchors = anchors_in(touched, window)
+    lines = {name: rule.line(anchors, definitions) for name, rule in asked.items() if rule.line is not None}
+    before = first_of(touched, window)
+    deals = touched.select("deal_number", "cents", before=before, **_of_deals(anchors, window, lines))
+    rows = _placed(ranked.inner_join(deals, "deal_number"), window)
+    found = {name: _credit(name, lines.get(name), rows) for name in asked}
+    columns = {f"{name}_{part}": value for name, values in found.items() for part, value in values.items()}
+    return rows.select(*KEYS, **columns)
 
 
-def _fields(parts: Parts) -> tuple[ir.Value, ir.Value, ir.Value]:
-    return parts.own, parts.so_far, parts.whole
+def _of_deals(anchors: Anchors, window: Window, lines: Mapping[str, Line]) -> dict[str, ir.Value]:
+    """What the touches of a deal share: the places of its anchors, and the lines of the rules."""
+    found = {anchor: anchors.places[anchor] for anchor in WINDOWS[window]}
+    for name, line in lines.items():
+        found |= {f"{name}_step_{anchor}": step for anchor, step in line.steps.items()}
+        found |= {} if line.takes_all else {f"{name}_whole": line.whole}
+        found |= {} if isinstance(line.each, float) else {f"{name}_each": line.each}
+    return found
 
 
-def _shares(name: str, staged: ir.Table) -> dict[str, ir.Value]:
-    """The two columns of a rule from its parts."""
-    own, so_far, whole = (staged[f"{name}_{part}"].cast("float64") for part in _PARTS)
-    share = own / whole
-    cents = cents_between(staged.cents, so_far - own, so_far, whole)
-    if RULES[name].window == "sourced":
-        share = ibis.ifelse(staged.in_sourced, share, ibis.null("float64"))
-        cents = ibis.ifelse(staged.in_sourced, cents, ibis.null("int64"))
-    return {f"{name}_share": share, f"{name}_cents": cents}
+def _placed(rows: ir.Table, window: Window) -> ir.Table:
+    """The touches inside a window, with their place in it and 1 or 0 for each anchor passed, and each reached."""
+    placed = rows.mutate(k=rows.touch_order - rows.before) if window == "sourced" else rows.mutate(k=rows.touch_order)
+    inside = placed.filter((placed.k > 0) & (placed.k <= placed["last"])) if window == "sourced" else placed
+    reached: dict[str, ir.Value] = {}
+    for anchor, (before, so_far) in passed(inside.k, {name: inside[name] for name in WINDOWS[window]}).items():
+        reached |= {f"passed_{anchor}": before, f"reached_{anchor}": so_far}
+    return inside.mutate(number=inside.k.cast("float64"), **reached)
+
+
+def _credit(name: str, line: Line | None, rows: ir.Table) -> dict[str, ir.Value]:
+    """The share of each touch in its deal and its cents, under a rule."""
+    if line is not None and line.takes_all:
+        takes = rows[f"reached_{line.takes_all}"] - rows[f"passed_{line.takes_all}"]
+        return {"share": takes, "cents": ibis.ifelse(takes > 0, rows.cents, rows.cents * 0)}
+    return _of_parts(_by_weight(rows, "decay") if line is None else _parts(name, line, rows), rows.cents)
+
+
+def _parts(name: str, line: Line, rows: ir.Table) -> Parts:
+    """Read a rule's line off at each touch, and at the one before it."""
+    each = line.each if isinstance(line.each, float) else rows[f"{name}_each"]
+    before, so_far = (rows.number - 1.0) * each, rows.number * each
+    for anchor in line.steps:
+        step, place = rows[f"{name}_step_{anchor}"], anchor if f"passed_{anchor}" in rows.columns else "last"
+        before, so_far = before + step * rows[f"passed_{place}"], so_far + step * rows[f"reached_{place}"]
+    return Parts(before, so_far, rows[f"{name}_whole"])
+
+
+def _of_parts(parts: Parts, cents: ir.Value) -> dict[str, ir.Value]:
+    return {
+        "share": (parts.so_far - parts.before) / parts.whole,
+        "cents": cents_between(cents, parts.before, parts.so_far, parts.whole),
+    }
 
 
 def _by_rule(name: str) -> Callable[[Journeys], ir.Table]:
     def make(journeys: Journeys) -> ir.Table:
-        wide = by_rules(journeys, [name])
-        renamed = wide.rename(share=f"{name}_share", cents=f"{name}_cents")
-        return renamed.filter(~missing(renamed.share))
+        wide = by_rules(journeys, RULES[name].window, [name])
+        return wide.rename(share=f"{name}_share", cents=f"{name}_cents")
 
     return make
 
 
-def _decayed(placed: ir.Table, half_life_days: float) -> ir.Table:
+def _decayed(ranked: ir.Table, touched: ir.Table, half_life_days: float) -> ir.Table:
     """Add the weights of touches, which halve with every half-life before the deal's last touch, and their sums."""
-    days = placed.seconds_before_last.cast("float64") / 86_400.0
-    return _with_sums(placed.mutate(decay=whole_weight(2.0 ** (days / -half_life_days))), "decay", "touch_order")
+    rows = ranked.inner_join(touched.select("deal_number", "last_at"), "deal_number")
+    seconds = rows.last_at.epoch_seconds() - rows.occurred_at.epoch_seconds()
+    weight = whole_weight(2.0 ** (seconds.cast("float64") / 86_400.0 / -half_life_days))
+    return _with_sums(rows.select(*KEYS, "touch_order", decay=weight), "decay")
 
 
-def _with_sums(touches: ir.Table, weight: str, order: str) -> ir.Table:
+def _with_sums(touches: ir.Table, weight: str) -> ir.Table:
     """Add `so_far` and `in_all`: the sums of whole-number weights up to each touch, and over its deal."""
-    along = {"group_by": "deal_number", "order_by": order}
+    along = {"group_by": "deal_number", "order_by": "touch_order"}
     return touches.mutate(
         so_far=touches[weight].sum().over(ibis.window(**along, preceding=None, following=0)).cast("int64"),
         in_all=touches[weight].sum().over(ibis.window(**along, preceding=None, following=None)).cast("int64"),
     )
+
+
+def _by_weight(summed: ir.Table, weight: str) -> Parts:
+    so_far = summed.so_far.cast("float64")
+    return Parts(so_far - summed[weight].cast("float64"), so_far, summed.in_all.cast("float64"))
 
 
 def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "influence") -> ir.Table:
@@ -185,8 +238,8 @@ def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "i
     weigh nothing. A deal whose touches all weigh nothing is shared evenly.
     """
     placed, deals = journeys.placed, journeys.base.select("opportunity_id", of_deal="deal_number")
-    place = place_in(placed, window)
-    inside = placed.filter((place.k > 0) & (place.k <= place.n))
+    k = placed.touch_order - first_of(placed, window)
+    inside = placed.filter((k > 0) & (k <= anchors_in(placed, window).n))
     given = weights.inner_join(deals, "opportunity_id").select("of_deal", of_touch="touchpoint_id", given="weight")
     joined = inside.left_join(
         given, [inside.deal_number == given.of_deal, inside.touchpoint_id == given.of_touch]
@@ -194,10 +247,8 @@ def shared_by_weights(journeys: Journeys, weights: ir.Table, window: Window = "i
     whole = joined.mutate(weight=whole_weight(joined.given.cast("float64").fill_null(0.0)))
     nothing = whole.weight.max().over(ibis.window(group_by="deal_number")) == 0
     even = whole.mutate(weight=ibis.ifelse(nothing, ibis.literal(1, "int64"), whole.weight))
-    summed = _with_sums(even, "weight", "touch_order")
-    own, so_far, total = (summed[name].cast("float64") for name in ("weight", "so_far", "in_all"))
-    cents = cents_between(summed.cents, so_far - own, so_far, total)
-    return summed.select(*KEYS, share=own / total, cents=cents)
+    summed = _with_sums(even, "weight")
+    return summed.select(*KEYS, **_of_parts(_by_weight(summed, "weight"), summed.cents))
 
 
 def describe_models() -> pd.DataFrame:

@@ -122,7 +122,7 @@ def _rows(grain: str, table: ir.Table) -> list[dict[str, Any]]:
 
 def _touch_rows(journeys: Journeys) -> list[dict[str, Any]]:
     candidates = journeys.candidates
-    used = journeys.placed.select("touchpoint_id").distinct()
+    used = journeys.ranked.select("touchpoint_id").distinct()
     idle = candidates.filter(missing(candidates.unusable)).anti_join(used, "touchpoint_id")
     pairs = paired(idle, journeys.base)
     seen = pairs.group_by(paired_id=pairs.touchpoint_id).aggregate(

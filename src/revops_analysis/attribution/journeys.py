@@ -23,10 +23,11 @@ import pyarrow as pa
 from ibis import _
 
 from revops_analysis.attribution.allocation import cents_of
-from revops_analysis.attribution.channels import numbered_channels, words_in
 from revops_analysis.attribution.options import JourneyOptions
-from revops_analysis.attribution.placing import Placing, placed_touches
+from revops_analysis.attribution.placing import Placing, counted_touches, ranked_touches
 from revops_analysis.attribution.touches import Names, campaigns_of, joined_touches, people_of
+from revops_analysis.metrics.channels import numbered_channels, words_in
+from revops_analysis.metrics.deals import missing
 from revops_analysis.periods import end_of_day_utc
 
 if TYPE_CHECKING:
@@ -99,10 +100,20 @@ class Journeys:
         return joined_touches(self.snapshot, self.options, self.names)
 
     @cached_property
-    def placed(self) -> ir.Table:
-        """Touches in journeys with little beside their place, which is what models read; see `placing`."""
+    def ranked(self) -> ir.Table:
+        """Touches in journeys, each with its place in its deal; see `placing.ranked_touches`."""
         how = Placing(people_of(self.snapshot), self.options, self._keep)
-        return placed_touches(self.candidates, self.base, how)
+        return ranked_touches(self.candidates, self.base, how)
+
+    @cached_property
+    def touched(self) -> ir.Table:
+        """Deals with touches: how many of which kind (see `placing.counted_touches`), cents and is_closed."""
+        return self._keep("touched", lambda: _touched(self.ranked, self.base))
+
+    @cached_property
+    def placed(self) -> ir.Table:
+        """Touches in journeys with what models read: the columns of `ranked` and `touched`."""
+        return self.ranked.inner_join(self.touched, "deal_number")
 
     @cached_property
     def touches(self) -> ir.Table:
@@ -112,7 +123,7 @@ class Journeys:
     @cached_property
     def counted(self) -> ir.Table:
         """All deals with the number of their touches, without the reasons of those that have none."""
-        return self._keep("counted", lambda: _counted(self.placed, self.base))
+        return self._keep("counted", lambda: _counted(self.touched, self.base))
 
     @cached_property
     def deals(self) -> ir.Table:
@@ -152,10 +163,14 @@ def _base_deals(snapshot: Snapshot, options: JourneyOptions) -> ir.Table:
     known = deals.select(*DEAL_COLUMNS)
     first = _first_leads(snapshot)
     joined = known.left_join(first, known.account_id == first.led_account).drop("led_account")
+    # The key alone is sorted, not the whole row with it.
+    numbers = known.select(numbered="opportunity_id").mutate(
+        deal_number=ibis.row_number().over(ibis.window(order_by="numbered")).cast("int32")
+    )
+    joined = joined.inner_join(numbers, joined.opportunity_id == numbers.numbered).drop("numbered")
     came_later = (joined.lead_created_at > joined.created_at).fill_null(True)
     bounded = joined.mutate(
         cents=cents_of(joined.amount),
-        deal_number=ibis.row_number().over(ibis.window(order_by="opportunity_id")).cast("int32"),
         lead_created_at=ibis.ifelse(came_later, ibis.null("timestamp(6)"), joined.lead_created_at),
         influence_from=joined.created_at - ibis.interval(days=options.influence_days),
         sourced_from=joined.created_at - ibis.interval(days=options.sourced_days),
@@ -177,8 +192,12 @@ def _day_ends(snapshot: Snapshot, first: dt.date | None) -> ir.Table:
 def _first_leads(snapshot: Snapshot) -> ir.Table:
     """The earliest lead of each account's people: by the account it became, its person's, or its deal's."""
     leads = snapshot.table("leads").select("created_at", "account_id", "contact_id", "opportunity_id")
+    asking = leads.filter(missing(leads.account_id))
     people = snapshot.table("contacts").select(met="contact_id", met_account="account_id")
     deals = snapshot.deals.select(dealt="opportunity_id", dealt_account="account_id")
+    # Few leads ask for either, so that few of the people and deals need be held.
+    people = people.semi_join(asking, people.met == asking.contact_id)
+    deals = deals.semi_join(asking, deals.dealt == asking.opportunity_id)
     placed = leads.left_join(people, leads.contact_id == people.met)
     placed = placed.left_join(deals, placed.opportunity_id == deals.dealt)
     account = ibis.coalesce(placed.account_id, placed.met_account, placed.dealt_account)
@@ -186,10 +205,14 @@ def _first_leads(snapshot: Snapshot) -> ir.Table:
     return known.group_by("led_account").aggregate(lead_created_at=_.created_at.min())
 
 
-def _counted(placed: ir.Table, base: ir.Table) -> ir.Table:
-    counts = placed.filter(placed.touch_order == placed.touches).select(
-        counted="deal_number", touches="touches", early="early", by_deal="by_deal"
-    )
+def _touched(ranked: ir.Table, base: ir.Table) -> ir.Table:
+    deals = base.select("cents", counted="deal_number", is_closed=~missing(base.closed_on))
+    counts = counted_touches(ranked)
+    return counts.inner_join(deals, counts.deal_number == deals.counted).drop("counted")
+
+
+def _counted(touched: ir.Table, base: ir.Table) -> ir.Table:
+    counts = touched.select("touches", "early", "by_deal", counted="deal_number")
     joined = base.left_join(counts, base.deal_number == counts.counted).drop("counted")
     return joined.mutate(
         touches=joined.touches.fill_null(0).cast("int32"),

@@ -159,26 +159,48 @@ def _expected(chain: _Chain, kept: npt.NDArray[np.bool_]) -> FloatArray:
     return chain.begins[kept] @ splu(system).solve(chain.ends[kept])
 
 
-def _chain(paths: Paths, order: int) -> _Chain:
-    walks = paths.conversions + paths.nulls
+@dataclass(frozen=True)
+class Walks:
+    """What walks with some memory are made of: `state` of each step, from 0; `channel` of each state; `here`, the steps
+    that another follows; `move` of each of these, and the states `begin` and `end` between which each move goes.
+    """
+
+    state: IntArray
+    channel: IntArray
+    here: IntArray
+    move: IntArray
+    begin: IntArray
+    end: IntArray
+
+
+def walks_in(paths: Paths, order: int) -> Walks:
+    """Number the states and moves that the paths meet when walks remember their last `order` touches."""
     names, state = numbered(_memory(paths, order))
-    first, last = paths.starts, paths.starts + paths.lengths - 1
-    weight = np.repeat(walks, paths.lengths)
-    leaving = np.bincount(state, weight, minlength=len(names))
-    met = leaving > 0  # states on paths with neither conversion nor null lead nowhere
-    rate = np.divide(1.0, leaving, out=np.zeros(len(names)), where=met)
     goes_on = np.ones(len(state), dtype=bool)
-    goes_on[last] = False
+    goes_on[paths.starts + paths.lengths - 1] = False
     here = np.flatnonzero(goes_on)
-    pairs, pair = numbered(state[here] * len(names) + state[here + 1])
-    counts = np.bincount(pair, weight[here], minlength=len(pairs))
-    moves = sparse.coo_array((counts, divmod(pairs, len(names))), shape=(len(names), len(names)))
-    ends = [np.bincount(state[last], side, minlength=len(names)) * rate for side in (paths.conversions, paths.value)]
-    total = walks.sum()
-    begins = np.bincount(state[first], walks, minlength=len(names)) / (total if total > 0 else 1.0)
+    pairs, move = numbered(state[here] * len(names) + state[here + 1])
+    begin, end = divmod(pairs, max(len(names), 1))
     channel = np.empty(len(names), dtype=np.int64)
     channel[state] = paths.steps
-    return _Chain(begins, sparse.csr_array(sparse.diags_array(rate) @ moves.tocsr()), np.column_stack(ends), channel)
+    return Walks(state, channel, here, move, begin, end)
+
+
+def _chain(paths: Paths, order: int) -> _Chain:
+    walks, met = paths.conversions + paths.nulls, walks_in(paths, order)
+    size, state = len(met.channel), met.state
+    first, last = paths.starts, paths.starts + paths.lengths - 1
+    weight = np.repeat(walks, paths.lengths)
+    leaving = np.bincount(state, weight, minlength=size)
+    # States on paths with neither conversion nor null lead nowhere.
+    rate = np.divide(1.0, leaving, out=np.zeros(size), where=leaving > 0)
+    counts = np.bincount(met.move, weight[met.here], minlength=len(met.begin))
+    moves = sparse.coo_array((counts, (met.begin, met.end)), shape=(size, size))
+    ends = [np.bincount(state[last], side, minlength=size) * rate for side in (paths.conversions, paths.value)]
+    total = walks.sum()
+    begins = np.bincount(state[first], walks, minlength=size) / (total if total > 0 else 1.0)
+    goes = sparse.csr_array(sparse.diags_array(rate) @ moves.tocsr())
+    return _Chain(begins, goes, np.column_stack(ends), met.channel)
 
 
 def _memory(paths: Paths, order: int) -> IntArray:

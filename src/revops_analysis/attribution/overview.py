@@ -76,6 +76,11 @@ def attribution_overview(snapshot: Snapshot, period: str | Period | None = None,
     return snapshot.once(("attribution overview", asked, seed), lambda: _overview(snapshot, asked, seed))
 
 
+def sourced_in(snapshot: Snapshot, period: Period) -> Sourcing:
+    """Who sourced the pipeline created in a period; see `sourcing`. Computed once a snapshot and period."""
+    return snapshot.once(("sourced", period), lambda: sourcing(journeys(snapshot), period))
+
+
 def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverview:
     made = journeys(snapshot)
     year = year_to(period)
@@ -83,7 +88,7 @@ def _overview(snapshot: Snapshot, period: Period, seed: int) -> AttributionOverv
     year_spend = spend_returns(made, [year])
     cost = programme_spend(year_spend)
     pipeline = _pipeline(made, period)
-    sourced = sourcing(made, period)
+    sourced = sourced_in(snapshot, period)
     returns = _returns(compared, cost)
     excluded = made.exclusions
     return AttributionOverview(

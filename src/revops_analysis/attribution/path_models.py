@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from revops_analysis.attribution.credit import Credit, CreditModel, credit, register_model, shared_by_weights
 from revops_analysis.attribution.deal_paths import deal_paths
-from revops_analysis.attribution.markov import markov
+from revops_analysis.attribution.markov import ORDERS, markov
 from revops_analysis.attribution.paths import FloatArray
 from revops_analysis.attribution.totals import Cut
 from revops_analysis.errors import ConfigurationError
@@ -64,16 +64,20 @@ def _shared(journeys: Journeys, name: str) -> ir.Table:
 
 @dataclass(frozen=True)
 class ChainModel(CreditModel):
-    """The chain: a model that has no credit of single deals."""
+    """The chain: a model that has no credit of single deals. `order`: its memory; None: as the definitions say."""
+
+    order: int | None = None
 
     def credited(self, journeys: Journeys) -> Credit:
         """The chain's credit, which has totals only."""
-        return ChainCredit(journeys, self, journeys.touches)
+        return ChainCredit(journeys, self, journeys.touches, self.order)
 
 
 @dataclass(frozen=True, eq=False)
 class ChainCredit(Credit):
     """The credit of the chain: totals by channel in the period view, and no table of touches."""
+
+    order: int | None = None
 
     @property
     def table(self) -> ir.Table:
@@ -88,9 +92,9 @@ class ChainCredit(Credit):
         without a touch are a row of their own.
         """
         asked = cut or Cut(by=tuple(by), view="period")
-        if asked.by != ("channel",) or asked.view != "period" or asked.where.conditions:
+        if not chain_fits(asked):
             raise _no_deals(f"by {', '.join(asked.by)}, {asked.view} view")
-        found = markov_totals(self.journeys, asked.period)
+        found = markov_totals(self.journeys, asked.period, self.order)
         others = credit(self.journeys, "linear").totals(cut=asked)
         alone = others[~others["attributed"]].assign(model=self.model.name)
         credited = others[others["attributed"]]  # a channel may be missing among both
@@ -101,6 +105,11 @@ class ChainCredit(Credit):
         if alone.empty:
             return rows[list(alone.columns)]
         return pd.concat([rows[list(alone.columns)].astype({"pipeline": object}), alone], ignore_index=True)
+
+
+def chain_fits(cut: Cut) -> bool:
+    """Whether a chain has figures for a cut: by channel, in the period view, without a filter."""
+    return cut.by == ("channel",) and cut.view == "period" and not cut.where.conditions
 
 
 def _word(channel: object) -> str | None:
@@ -120,6 +129,11 @@ def _no_deals(asked: str) -> ConfigurationError:
 for _name, _meaning in MEANINGS.items():
     register_model(CreditModel(_name, "influence", _meaning, _by_path(_name)))
 register_model(ChainModel("markov", "influence", CHAIN, lambda journeys: journeys.touches))
+for _order in ORDERS:
+    _remembers = f"As markov, with markov_order {_order} whatever the definitions say."
+    register_model(
+        ChainModel(f"markov_{_order}", "influence", _remembers, lambda journeys: journeys.touches, order=_order)
+    )
 
 
 def markov_totals(journeys: Journeys, period: Period | None = None, order: int | None = None) -> pd.DataFrame:

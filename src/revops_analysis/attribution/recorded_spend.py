@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pandas as pd
 
-from revops_analysis.attribution.channels import channel_of
+from revops_analysis.metrics.channels import channel_of
 
 if TYPE_CHECKING:
     from revops_analysis.periods import Period

@@ -35,6 +35,9 @@ DIMENSIONS = (*TOUCH_DIMENSIONS, *DEAL_DIMENSIONS)
 
 MEASURES = ("deals", "won_deals", "pipeline", "bookings")
 UNITS = {"deals": "count", "won_deals": "count", "pipeline": "currency", "bookings": "currency"}
+_NUMBERED = {"channel_number": ("channel", "team"), "campaign_number": ("campaign",)}
+"""What the numbers that touches carry stand for."""
+
 _UNIT = 2**38
 """Shares of deals are added up as whole numbers of this unit, so that the order does not matter."""
 
@@ -67,12 +70,12 @@ def totals(journeys: Journeys, wide: ir.Table, windows: Mapping[str, Window], cu
     check_names(cut.by, DIMENSIONS, "dimension", "by of attribution")
     deals = _deals(journeys, cut)
     rows = _filtered(_credited(wide, deals, journeys.names, windows, cut), cut)
-    found = [_added(rows, cut, {name: (f"{name}_share", f"{name}_cents") for name in windows}, attributed=True)]
+    found = [_added(rows, cut, {name: (f"{name}_share", f"{name}_cents") for name in windows}, journeys.names)]
     for window in sorted(set(windows.values())):
         count = deals.sourced_touches if window == "sourced" else deals.touches
         alone = _filtered(_alone(deals.filter(count == 0)), cut)
         names = {name: ("one", "cents") for name, used in windows.items() if used == window}
-        found.append(_added(alone, cut, names, attributed=False))
+        found.append(_added(alone, cut, names))
     frame = pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
     order = {name: place for place, name in enumerate(windows)}
     frame = frame.sort_values(
@@ -109,14 +112,15 @@ def _credited(wide: ir.Table, deals: ir.Table, names: Names, windows: Mapping[st
     """The credit of the deals of the cut, with the dimensions that it asks for."""
     asked = [name for name in DEAL_DIMENSIONS if _asks(cut, name)]
     side = deals.select("is_booked", "is_priced", of_deal="deal_number", **{f"deal_{name}": name for name in asked})
-    # Each name is a join of all touches, so only those that are asked for are looked up.
-    known = with_channels(wide, names) if _asks(cut, "channel") or _asks(cut, "team") else wide
-    known = with_campaigns(known, names) if _asks(cut, "campaign") else known
+    # A name is a join of all touches, so only what is filtered by is named here, the rest once it is added up.
+    known = with_channels(wide, names) if {"channel", "team"} & {*cut.where.columns} else wide
+    known = with_campaigns(known, names) if "campaign" in cut.where.columns else known
     joined = known.inner_join(side, known.deal_number == side.of_deal)
     values = {name: joined[name] for model in windows for name in (f"{model}_share", f"{model}_cents")}
     touch = {name: joined[column] for name, column in TOUCH_DIMENSIONS.items() if column in joined.columns}
     dims = {name: joined[f"deal_{name}"] for name in asked}
-    return joined.select("is_booked", "is_priced", **touch, **dims, **values)
+    numbers = [name for name, named in _NUMBERED.items() if {*named} & {*cut.by} - {*touch}]
+    return joined.select("is_booked", "is_priced", *numbers, **touch, **dims, **values)
 
 
 def _alone(deals: ir.Table) -> ir.Table:
@@ -131,16 +135,27 @@ def _filtered(rows: ir.Table, cut: Cut) -> ir.Table:
     return rows.filter(conditions) if conditions else rows
 
 
-def _added(rows: ir.Table, cut: Cut, columns: Mapping[str, tuple[str, str]], *, attributed: bool) -> pd.DataFrame:
-    """Aggregate in the engine, a row a combination of the cut, booked or not, priced or not; then a block a model."""
+def _added(
+    rows: ir.Table, cut: Cut, columns: Mapping[str, tuple[str, str]], numbered: Names | None = None
+) -> pd.DataFrame:
+    """Aggregate in the engine, a row a combination of the cut, booked or not, priced or not; then a block a model.
+
+    `numbered` says what the numbers of touches stand for; without it the rows are deals without touches.
+    """
     values: dict[str, ir.Value] = {}
     for name, (share, cents) in columns.items():
         part = (rows[share] * float(_UNIT) + 0.5).floor().cast("int64")
         values[f"{name}__share"] = part.sum().cast("int64")
         values[f"{name}__cents"] = rows[cents].sum().cast("int64")
         values[f"{name}__touches"] = rows[share].count()
-    found = rows.group_by([*cut.by, "is_booked", "is_priced"]).aggregate(**values).to_pandas()
-    blocks = [_block(found, name, cut, attributed=attributed) for name in columns]
+    keys = [name for name in (*cut.by, *_NUMBERED) if name in rows.columns]
+    added = rows.group_by([*keys, "is_booked", "is_priced"]).aggregate(**values)
+    if numbered and "channel_number" in keys:
+        added = with_channels(added, numbered)
+    if numbered and "campaign_number" in keys:
+        added = with_campaigns(added, numbered).rename(campaign="campaign_id")
+    found = added.to_pandas()
+    blocks = [_block(found, name, cut, attributed=numbered is not None) for name in columns]
     return pd.concat([block for block in blocks if len(block)] or blocks[:1], ignore_index=True)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 ALL = "all"
-CHAIN_OF_CHANNELS = "markov"
+CHAINS = ("markov", "markov_1", "markov_2", "markov_3")
 
 
 class View(StrEnum):
@@ -38,7 +38,13 @@ def attribute(  # noqa: PLR0913 - one argument an option of the command
     *,
     source: SourceOption = "",
     as_of: AsOf = "",
-    model: Annotated[str, typer.Option("--model", help="A model of --list, or all; default: the official one.")] = "",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="A model of --list; or all: rules, path models, and chains (by channel in the period view only).",
+        ),
+    ] = "",
     by: Annotated[
         list[str] | None, typer.Option("--by", help="Dimension to cut by; may be repeated; default: channel.")
     ] = None,
@@ -56,7 +62,11 @@ def attribute(  # noqa: PLR0913 - one argument an option of the command
         bool, typer.Option("--list", help="List all models and the touches that each looks at.")
     ] = False,
 ) -> None:
-    """Share out deals over the touches that came before them, under one model or all rules, to the cent."""
+    """Share out deals over the touches that came before them, under one model (default: the official one) or all.
+
+    Rules and path models give each deal away to the cent. The chains markov and markov_1 to markov_3 have figures by
+    channel in the period view, without a filter; among all models they are left out of other cuts, which is then said.
+    """
     from revops_analysis.attribution.credit import describe_models
     from revops_analysis.attribution.journeys import journeys
     from revops_analysis.attribution.totals import Cut
@@ -76,14 +86,14 @@ def attribute(  # noqa: PLR0913 - one argument an option of the command
         workspace = open_workspace(source, as_of=day(as_of))
         told.say("Sharing out credit")
         cut = Cut(dimensions, (view or _usual_view(workspace, model)).value, None, parse_where(where or None))
-        frame = _totals(journeys(workspace), model, cut, period)
-    _print(workspace, frame, dimensions, output)
+        found = _totals(journeys(workspace), model, cut, period)
+    _print(workspace, found, dimensions, output)
 
 
 def _usual_view(workspace: Workspace, model: str) -> View:
     """The view of whoever names none: a chain credits what was won only, and so has no credit for pipeline."""
     name = model or workspace.definitions.attribution.official_model
-    return View.period if name == CHAIN_OF_CHANNELS else View.cohort
+    return View.period if name in CHAINS else View.cohort
 
 
 def _list_models(frame: pd.DataFrame, output: Format) -> None:
@@ -93,26 +103,33 @@ def _list_models(frame: pd.DataFrame, output: Format) -> None:
         print_data(frame, output)
 
 
-def _totals(made: Journeys, model: str, cut: Cut, period: str) -> pd.DataFrame:
-    """Totals of each period that was asked for, one below the other."""
+def _totals(made: Journeys, model: str, cut: Cut, period: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Totals of each period that was asked for, one below the other, and what has no such figures."""
     from dataclasses import replace
 
     import pandas as pd
 
-    from revops_analysis.attribution.credit import compare, credit
+    from revops_analysis.attribution.credit import credit
+    from revops_analysis.attribution.every_model import every_model
     from revops_analysis.periods import parse_series, period_containing
 
     calendar = made.snapshot.definitions.fiscal_calendar
     periods = parse_series(period, calendar) if period else [period_containing(made.snapshot.as_of, calendar)]
     frames = []
+    left_out: tuple[str, ...] = ()
     for span in periods:
         asked = replace(cut, period=span)
-        found = compare(made, cut=asked) if model == ALL else credit(made, model or None).totals(cut=asked)
+        if model == ALL:
+            found, left_out = every_model(made, asked)
+        else:
+            found = credit(made, model or None).totals(cut=asked)
         frames.append(found.assign(period=span.label))
-    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True), left_out
 
 
-def _print(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...], output: Format) -> None:
+def _print(
+    workspace: Workspace, found: tuple[pd.DataFrame, tuple[str, ...]], by: tuple[str, ...], output: Format
+) -> None:
     from dataclasses import replace
 
     from revops_analysis.attribution.totals import as_figures
@@ -120,11 +137,13 @@ def _print(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...], outpu
     from revops_analysis.reporting.chapter import facts_of, latest_values_note
     from revops_analysis.reporting.key_figures import KeyFigures, collect_rows, dump_json, rows_frame
 
+    frame, left_out = found
     asked = " ".join(dict.fromkeys(frame["period"]))
     facts = facts_of(workspace, asked)
-    notes = (*facts.warnings, *latest_values_note(workspace.used_current_columns), CAVEAT)
+    notes = (*facts.warnings, *left_out, *latest_values_note(workspace.used_current_columns), CAVEAT)
     if output is Format.table:
         _print_table(workspace, frame, by)
+        print("\n".join((*left_out, CAVEAT)))
         return
     rows = collect_rows(as_figures(frame, ["period", "model", "view", "attributed", *by]), asked)
     figures = KeyFigures(replace(facts, warnings=notes), rows)
@@ -138,7 +157,6 @@ def _print(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...], outpu
 def _print_table(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...]) -> None:
     """The totals for people: money with its unit, deals with a decimal, a missing dimension as a dash."""
     from revops_analysis.attribution.totals import MEASURES, UNITS
-    from revops_analysis.attribution.verdict import CAVEAT
     from revops_analysis.reporting.formats import with_unit
 
     currency = str(workspace.definitions.reporting_currency)
@@ -151,4 +169,3 @@ def _print_table(workspace: Workspace, frame: pd.DataFrame, by: tuple[str, ...])
             shown[measure] = frame[measure].round(1)
     shown["touches"] = frame["touches"]
     print_frame(shown.dropna(axis="columns", how="all"), f"Credit, {frame['view'].iloc[0]} view" if len(frame) else "")
-    print(CAVEAT)

@@ -40,6 +40,8 @@ def duplicates(
     from revops_analysis.validation.duplicates import duplicates_in
     from revops_analysis.workspace import open_workspace
 
+    if out is not None:
+        _require_place(out)
     with progress() as told:
         workspace = open_workspace(source, as_of=day(as_of))
         found = duplicates_in(workspace, table, threshold, told.say)
@@ -57,13 +59,18 @@ def duplicates(
 
 
 def _write_plan(found: Duplicates, out: Path) -> None:
-    from revops_analysis.errors import ConfigurationError
     from revops_analysis.reporting.exports import to_csv
 
-    text = to_csv(found.merge_plan().csv_frame())
+    out.write_text(to_csv(found.merge_plan().csv_frame()), encoding="utf-8", newline="")
+
+
+def _require_place(out: Path) -> None:
+    """Refuse a file that cannot be written, before anything is looked for."""
+    from revops_analysis.errors import ConfigurationError
+
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8", newline="")
+        out.open("a").close()
     except OSError as problem:
         raise ConfigurationError(
             "The merge plan cannot be written.", found=str(problem), where=str(out), fix="name another file with --out"

@@ -110,6 +110,9 @@ def run(
         for slot in slots
     ]
     _print(rows, "Done")
+    failed = dict.fromkeys(slot.name for slot in slots if slot.state in _EXIT_CODES)
+    for name in failed:
+        print(f"When the cause is gone: revops schedule run --at MOMENT --again {name}", file=sys.stderr)
     code = max((_EXIT_CODES.get(slot.state, 0) for slot in slots), default=0)
     if code:
         raise typer.Exit(code)
@@ -169,11 +172,12 @@ def _became(slot: Slot | None) -> str:
 
     if slot is None:
         return "–"
-    words = [slot.state, problem_from(slot.note).what]
-    if slot.next_try is not None and slot.is_open:
-        words.append(f"again from {slot.next_try:%Y-%m-%d %H:%M} UTC")
-    if slot.state in _EXIT_CODES and not slot.told:
-        words.append("nobody could be told yet")
+    words = [slot.state, problem_from(slot.note).what.rstrip(".")]
+    again = f"again from {slot.next_try:%Y-%m-%d %H:%M} UTC" if slot.next_try is not None and slot.is_open else ""
+    if slot.state in _EXIT_CODES:  # it has ended: what is tried again is to tell of it
+        words += [] if slot.told else ["nobody could be told yet", again and f"tried {again}"]
+    else:
+        words.append(again)
     return "; ".join(word for word in words if word)
 
 

@@ -230,6 +230,9 @@ class Leads(Part):
         default=(),
         description="Attributes that are never written after a lead is passed: the guard against leaks trusts them.",
     )
+    behaviour_days: int = Field(
+        default=14, ge=1, description="What a lead did counts for a rule until it was passed, at most so many days."
+    )
 
 
 class Sellers(Part):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,11 @@ from revops_analysis.findings.words import money, share
 if TYPE_CHECKING:
     from revops_analysis.attribution.overview import AttributionOverview
     from revops_analysis.attribution.robustness import Robustness
+    from revops_analysis.attribution.sourcing import Sourcing
+    from revops_analysis.periods import Period
+    from revops_analysis.tables.snapshot import Snapshot
+
+_Made = TypeVar("_Made")
 
 CHAPTER = "attribution"
 
@@ -106,10 +112,9 @@ def _below_cost(overview: AttributionOverview, question: Question, row: Row) -> 
 @detector("sourcing_disputed", CHAPTER, facts=("n", "amount", "share", "period", "largest", "official"))
 def sourcing_disputed(question: Question) -> Answer:
     """Pipeline on which the sides' definitions of who sourced it differ."""
-    overview = _overview(question)
-    if isinstance(overview, NotAssessed):
-        return overview
-    sourced = overview.sourced
+    sourced = _sourced(question)
+    if isinstance(sourced, NotAssessed):
+        return sourced
     if len(sourced.claims) < 2:
         return NotAssessed("fewer than two claims about sourcing are defined (sourcing_claims)")
     amounts = sourced.disputed["amount"].dropna().astype(float)
@@ -122,7 +127,7 @@ def sourcing_disputed(question: Question) -> Answer:
         "n": len(sourced.disputed),
         "amount": money(float(amounts.sum()), question.currency),
         "share": share(part),
-        "period": overview.period.label,
+        "period": question.period.label,
         "largest": money(float(amounts.max()), question.currency),
         "official": share(float(mine)),
     }
@@ -168,12 +173,24 @@ def touches_without_channel(question: Question) -> Answer:
 
 
 def _overview(question: Question) -> AttributionOverview | NotAssessed:
-    """What the chapter shows, computed once; a source without touches says so."""
+    """What the chapter shows, computed once."""
     from revops_analysis.attribution.overview import attribution_overview
 
+    return _computed(question, attribution_overview)
+
+
+def _sourced(question: Question) -> Sourcing | NotAssessed:
+    """Who sourced the pipeline of the period, which is a small part of what the chapter shows."""
+    from revops_analysis.attribution.overview import sourced_in
+
+    return _computed(question, sourced_in)
+
+
+def _computed(question: Question, make: Callable[[Snapshot, Period], _Made]) -> _Made | NotAssessed:
+    """What is made of the snapshot and the period; a source without touches says so."""
     if not question.snapshot.has("touchpoints"):
         return NotAssessed("the source has no touchpoints")
     try:
-        return attribution_overview(question.snapshot, question.period)
+        return make(question.snapshot, question.period)
     except RevopsError as problem:
         return NotAssessed(f"attribution could not be computed: {problem.what}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 
@@ -18,21 +20,28 @@ _SILENT = frozenset(
 )
 _NEAR = 0.82
 _SAME_THING = {
+    "answered": ("unanswered", "response", "slow"),
     "churn": ("retention", "nrr", "grr", "logo"),
-    "net": ("nrr",),
-    "gross": ("grr",),
+    "churned": ("retention", "nrr", "grr", "logo"),
     "closed": ("won", "lost"),
     "closing": ("won", "cycle"),
     "conversion": ("converted", "win"),
-    "size": ("amount", "deal"),
-    "slow": ("days", "duration", "stalled"),
+    "create": ("created", "creation"),
+    "created": ("creation",),
+    "customer": ("retention", "paying"),
     "fast": ("days", "velocity"),
-    "answered": ("unanswered", "response", "slow"),
     "forecast": ("expected", "coverage", "target"),
-    "marketing": ("lead", "source", "programme"),
+    "gross": ("grr",),
+    "marketing": ("lead", "sourced", "sourcing", "programme"),
+    "mql": ("lead", "qualified"),
+    "net": ("nrr",),
+    "plan": ("target",),
     "revenue": ("mrr", "arr", "bookings"),
+    "size": ("amount", "deal"),
+    "slipped": ("slippage", "overdue"),
+    "slow": ("days", "duration", "stalled"),
     "sourced": ("source", "sourcing", "disputed", "pipeline"),
-    "customers": ("retention", "paying"),
+    "winning": ("win", "won"),
 }
 """What people say, and the words under which metrics and findings speak of it."""
 
@@ -51,26 +60,66 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def asked_words(question: str) -> frozenset[str]:
-    """The words of a question, and what else their things are called."""
-    own = words_of(question)
-    others = {_singular(other) for word, names in _SAME_THING.items() if _singular(word) in own for other in names}
-    return own | others
+def likeness(
+    question: str, things: Mapping[str, Mapping[str, float]], *, weak: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """How much each thing has to do with a question; `things` are texts with their weights, by the thing's name.
 
+    Of each word of the question that a thing's texts have, it gets the weight of the weightiest such text, times how
+    rare the word is: 1 for a word that one thing has, 0 for one that all have. A word spelt nearly the same counts a
+    little less. A word that no weightiest text has is also looked for under what else it is called. `weak` are words
+    that count by their factor, and not at all for a thing that has no other word of the question.
 
-def likeness(asked: Iterable[str], texts: Mapping[str, float]) -> float:
-    """How much texts have to do with the asked words: each word counts by the weightiest text it occurs in.
-
-    `texts` are texts with their weights. A word that is spelt nearly the same counts a little less.
-
-    >>> likeness({"pipline"}, {"open pipeline": 3.0, "pipeline": 1.0}) > 2
-    True
+    >>> found = likeness("Which deals are stalled?", {"stalled deals": {"stalled deals": 1}, "deal size": {"deals": 1}})
+    >>> found["stalled deals"], found["deal size"]
+    (1.0, 0.0)
     """
-    weighed: dict[str, float] = {}
+    weights = {name: _weighed(texts) for name, texts in things.items()}
+    having = Counter(word for words in weights.values() for word in words)
+    scores = dict.fromkeys(weights, 0.0)
+    strong = set()
+    for word, alike in _meant(words_of(question), having, _leading(weights)).items():
+        factor = 1.0 if weak is None else weak.get(word, 1.0)
+        rarity = 1 - math.log(having[word]) / math.log(len(weights)) if len(weights) > 1 else 1.0
+        for name, words in weights.items():
+            if word in words:
+                scores[name] += words[word] * rarity * alike * factor
+                strong |= {name} if factor >= 1 else set()
+    return {name: score if name in strong else 0.0 for name, score in scores.items()}
+
+
+def _weighed(texts: Mapping[str, float]) -> dict[str, float]:
+    """The words of texts, each with the weight of the weightiest text that has it."""
+    found: dict[str, float] = {}
     for text, weight in texts.items():
         for word in words_of(text):
-            weighed[word] = max(weighed.get(word, 0.0), weight)
-    return sum(max((_alike(word, other) * weight for other, weight in weighed.items()), default=0.0) for word in asked)
+            found[word] = max(found.get(word, 0.0), weight)
+    return found
+
+
+def _leading(weights: Mapping[str, Mapping[str, float]]) -> frozenset[str]:
+    """The words of the weightiest texts."""
+    top = max((weight for words in weights.values() for weight in words.values()), default=0.0)
+    return frozenset(word for words in weights.values() for word, weight in words.items() if weight == top)
+
+
+def _meant(asked: Iterable[str], known: Iterable[str], leading: frozenset[str]) -> dict[str, float]:
+    """The known words that asked ones stand for, each with how alike they are; synonyms only of what does not lead."""
+    found: dict[str, float] = {}
+    for word in asked:
+        same = _nearest(word, known)
+        if not any(other in leading for other, _ in same):
+            same += [near for name in _SAME_THING.get(word, ()) for near in _nearest(_singular(name), known)]
+        for other, alike in same:
+            found[other] = max(found.get(other, 0.0), alike)
+    return found
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[tuple[str, float]]:
+    """The known words that are spelt most like this one, none if all are too far from it."""
+    likely = [(other, _alike(word, other)) for other in known]
+    best = max((alike for _, alike in likely), default=0.0)
+    return [(other, alike) for other, alike in likely if alike == best > 0]
 
 
 def _alike(one: str, two: str) -> float:
@@ -85,20 +134,19 @@ def _alike(one: str, two: str) -> float:
 def metrics_about(question: str, most: int = 6) -> list[Metric]:
     """The metrics that a question's words point to, most likely first; those of a board summary if they point nowhere.
 
-    Words count most in a metric's name, then in its title, then in its description.
+    Words count most in a metric's name, then in its title, then in its description. What has less than a third of
+    the points of the best is left out.
 
     >>> [metric.name for metric in metrics_about("Why did enterprise win rate fall in Q3?", 1)]
     ['win_rate']
     """
-    asked = asked_words(question)
-    scored = []
-    for metric in metrics().values():
-        texts = {metric.description: 0.5, metric.title: 2.0, metric.name: 3.0}
-        score = likeness(asked, texts)
-        # Of two metrics with the words asked for, the plainer one is meant.
-        scored.append((-round(score, 6), len(words_of(metric.name)), metric.name, metric))
-    best = [metric for score, _, _, metric in sorted(scored, key=lambda item: item[:3]) if score <= -_POINTS]
-    return best[:most] or [metrics()[name] for name in _USUAL]
+    known = metrics()
+    scores = likeness(question, {name: {m.description: 0.5, m.title: 2.0, name: 3.0} for name, m in known.items()})
+    best = max(scores.values())
+    # Of two metrics with the words asked for, the plainer one is meant.
+    order = sorted(known, key=lambda name: (-round(scores[name], 6), len(words_of(name)), name))
+    found = [known[name] for name in order if scores[name] >= max(_POINTS, best / 3)]
+    return found[:most] or [known[name] for name in _USUAL]
 
 
 _POINTS = 1.0

@@ -65,7 +65,7 @@ class MetricEntry:
             "Parts": ", ".join(metric.parts),
             "Cut by": ", ".join(self.dimensions),
         }
-        rows = "".join(_row(f"<th>{escape(name)}</th>", text) for name, text in facts.items() if text)
+        rows = "".join(_row(f"<th {_LEFT}>{escape(name)}</th>", text) for name, text in facts.items() if text)
         call = f'ws.metrics.{metric.name}("2026-Q3"{_example_cut(self.dimensions)})'
         return f"<p><b>{escape(metric.title)}</b> <code>{metric.name}</code></p><table>{rows}</table><pre>{call}</pre>"
 
@@ -114,24 +114,26 @@ class MetricsMenu:
         in_families = sorted(metrics().values(), key=lambda metric: (metric.family, metric.name))
         rows = []
         for family, members in groupby(in_families, key=lambda metric: metric.family):
-            rows.append(f'<tr><th colspan="4" style="text-align:left">{escape(family)}</th></tr>')
+            rows.append(f'<tr><th colspan="4" {_LEFT}>{escape(family)}</th></tr>')
             rows += [_line(metric) for metric in members]
-        head = "<tr><th>Metric</th><th>Unit</th><th>What</th><th>Cut by</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+        heads = "".join(f"<th {_LEFT}>{name}</th>" for name in ("Metric", "Unit", "What", "Cut by"))
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 _SHOWN_DIMENSIONS = 5
+_LEFT = 'style="text-align:left;white-space:normal"'
+"""JupyterLab sets tables to the right."""
 
 
 def _line(metric: Metric) -> str:
     cuts = list(metric.dimensions)
     more = f" and {len(cuts) - _SHOWN_DIMENSIONS} more" if len(cuts) > _SHOWN_DIMENSIONS else ""
     texts = (metric.unit, f"{metric.title}. {metric.description}", ", ".join(cuts[:_SHOWN_DIMENSIONS]) + more)
-    return _row(f"<td><code>{metric.name}</code></td>", *texts)
+    return _row(f"<td {_LEFT}><code>{metric.name}</code></td>", *texts)
 
 
 def _row(first: str, *texts: str) -> str:
-    cells = "".join(f'<td style="text-align:left">{escape(text)}</td>' for text in texts)
+    cells = "".join(f"<td {_LEFT}>{escape(text)}</td>" for text in texts)
     return f"<tr>{first}{cells}</tr>"
 
 

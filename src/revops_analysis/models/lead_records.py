@@ -14,6 +14,7 @@ import pandas as pd
 
 from revops_analysis.metrics.deals import within
 from revops_analysis.metrics.funnel.attributes import FALSE_WORDS, TRUE_WORDS, attribute_names, attribute_text
+from revops_analysis.metrics.funnel.behaviour import PREFIX, behaviour_names, with_behaviour
 from revops_analysis.metrics.funnel.leads import lead_table, records_answers
 from revops_analysis.tables.schema import TABLES
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 SETTLED_DAYS = 90
 """A passed lead is judged so many days after it was passed: a deal by then, or not."""
+
+RARE = 0.01
+"""Behaviour of fewer leads than this share teaches nothing."""
 
 NUMBERS_NEEDED = 0.95
 """Share of an attribute's values that must be numbers for it to be one; the others are then missing."""
@@ -57,7 +61,8 @@ def lead_records(snapshot: Snapshot, period: Period | None = None) -> LeadRecord
     """Records of the leads created in `period` (by default all of them), as known on the snapshot's day.
 
     Attributes take part where the definitions allow their latest values (`allowed_current_columns`), else only what is
-    fixed; one that is called like a column of leads does not. Where the source records no answers, every
+    fixed; one that is called like a column of leads does not. What a lead had done by then (`metrics.funnel.behaviour`)
+    takes part where it tells leads apart. Where the source records no answers, every
     passed lead counts as worked.
     """
     allowed = "leads.attributes" in snapshot.definitions.allowed_current_columns
@@ -69,14 +74,29 @@ def lead_records(snapshot: Snapshot, period: Period | None = None) -> LeadRecord
     if period is not None:
         leads = leads.filter(within(leads.lead_on, period))
     columns = {name: attribute_text(leads, name, snapshot.con.name) for name in attributes}
+    done = [name for name in behaviour_names(snapshot) if name not in taken]
+    leads = with_behaviour(leads, snapshot, done)
+    columns |= {name: leads[f"{PREFIX}{name}"].cast("float64") for name in done}
     frame = leads.select(*_STATE, "is_passed", *FIXED, **columns).order_by("lead_id").to_pandas()
+    done = _telling(frame, done)
     for name in _STATE[1:-1]:
         frame[name] = pd.to_datetime(frame[name])
     typed = {name: _typed(frame[name]) for name in attributes}
     kinds = {**dict.fromkeys(FIXED, "text"), **{name: kind for name, (_, kind) in typed.items()}}
     frame = frame.assign(**{name: values for name, (values, _) in typed.items()})
     frame["outcome"] = _outcome(frame, pd.Timestamp(snapshot.as_of), answers=records_answers(snapshot))
-    return LeadRecords(frame, (*FIXED, *attributes), kinds)
+    return LeadRecords(frame, (*FIXED, *attributes, *done), {**kinds, **dict.fromkeys(done, "number")})
+
+
+def _telling(frame: pd.DataFrame, names: list[str]) -> list[str]:
+    """Behaviour that tells at least one lead in a hundred from the rest, and is not told by another name already."""
+    kept: dict[str, pd.Series] = {}
+    for name in names:
+        values = frame[name]
+        usual = values.value_counts(normalize=True, dropna=False)
+        if len(usual) and usual.iloc[0] <= 1 - RARE and not any(values.equals(other) for other in kept.values()):
+            kept[name] = values
+    return list(kept)
 
 
 def _outcome(frame: pd.DataFrame, as_of: pd.Timestamp, *, answers: bool) -> pd.Series:

@@ -19,7 +19,7 @@ from revops_analysis.definitions.rules import Rule
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.funnel.leads import records_answers
 from revops_analysis.metrics.funnel.replayed import replay_counts, replayed, sellers_of
-from revops_analysis.metrics.funnel.rules import require_usable, rule_attributes
+from revops_analysis.metrics.funnel.rules import recorded_attributes, require_usable, rule_attributes
 from revops_analysis.metrics.incidence import at_horizon
 from revops_analysis.models.lead_records import lead_records
 from revops_analysis.models.leak_guard import check_leaks
@@ -318,7 +318,7 @@ def _warnings(snapshot: Snapshot, rules: pd.DataFrame, given: tuple[Rule, Rule |
         )
     if not records_answers(snapshot):
         said.append("The source records no answers, so every lead that was passed counts as worked.")
-    if any(rule_attributes(rule) for rule in given if rule is not None):
+    if any(recorded_attributes(snapshot, rule) for rule in given if rule is not None):
         said.append("Of attributes only the latest values are known; they may differ from those on the day of passing.")
     if row["worked"] and pd.isna(row["deal_rate"]):
         said.append(f"No rate: {row['reason']}.")

@@ -70,7 +70,7 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choic
 def _by_cutoff(past: pd.DataFrame, model: str) -> pd.DataFrame:
     """One row a cutoff: outcome, the mean of each method (columns named by method), the model's spread, and age."""
     known = past[past["outcome"].notna() & (past["outcome"] > 0)]
-    means = known.pivot_table(index=["cutoff", "period"], columns="method", values="mean", sort=True)
+    means = known.set_index(["cutoff", "period", "method"])["mean"].unstack("method").dropna(axis=1, how="all")
     if model not in means.columns:
         return pd.DataFrame({"period": pd.Series(dtype="object")})
     rows = known[known["method"] == model].set_index(["cutoff", "period"])

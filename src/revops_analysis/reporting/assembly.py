@@ -17,7 +17,7 @@ from revops_analysis.reporting.chapter import PARTS, latest_values_note
 from revops_analysis.reporting.fragments import render_findings, render_headline, render_short
 from revops_analysis.reporting.key_figures import Facts, document, dump_json, figure_from_json
 from revops_analysis.reporting.printing.document import print_html
-from revops_analysis.reporting.publish import write_file
+from revops_analysis.reporting.publish import LIST_OF_RUNS, write_file
 from revops_analysis.reporting.summary import write_summary
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def write_list_of_runs(reports: Path) -> None:
         runs.append(_listed(json.loads(path.read_text(encoding="utf-8")), path.parent.relative_to(reports)))
     runs.sort(key=lambda run: run["path"])
     runs.sort(key=lambda run: run["as_of"], reverse=True)
-    write_file(reports / "index.html", pages.render_page("all_runs.html.j2", runs=runs))
+    write_file(reports / LIST_OF_RUNS, pages.render_page("all_runs.html.j2", runs=runs))
 
 
 def _listed(document: dict[str, Any], place: Path) -> dict[str, str]:

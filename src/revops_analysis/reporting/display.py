@@ -25,7 +25,10 @@ _STYLE = (
     ".rv-shown .rv-finding{border-left:4px solid #8a8a8a;padding:.1em 1em;margin:.8em 0}"
     ".rv-shown .rv-critical{border-color:#b3261e}.rv-shown .rv-warning{border-color:#b26a00}"
     ".rv-shown .rv-watch{border-left-style:dotted}"
-    ".rv-shown dl{display:flex;gap:2em;margin:.2em 0}.rv-shown dd{margin:0;font-weight:600}"
+    ".rv-shown dl{display:flex;flex-wrap:wrap;gap:.2em 2em;margin:.2em 0}"
+    # JupyterLab floats names to the left of their values, each in a fifth of the width: they would overlap.
+    ".rv-shown dl dt,.rv-shown dl dd{display:block;float:none!important;width:auto!important;margin:0;padding:0}"
+    ".rv-shown dd{font-weight:600}"
     ".rv-shown dt,.rv-shown .rv-reason,.rv-shown .rv-unit,.rv-shown .rv-footnotes{font-size:.9em;opacity:.75}"
     "</style>"
 )

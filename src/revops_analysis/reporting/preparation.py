@@ -192,6 +192,7 @@ def _chapters(spec: ReportSpec, cut: Cut | None) -> tuple[ReportSpec, tuple[Left
             expected=f"a report with chapters for {cut.label}",
             found="; ".join(f"{one.title}: {one.reason}" for one in left_out),
             where=f"params/reports/{spec.name}.yml",
+            fix="render it without the cut, for those who may see the whole company",
         )
     return spec.model_copy(update={"notebooks": kept}), left_out
 

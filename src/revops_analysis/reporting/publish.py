@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LIST_OF_RUNS = "index.html"
+"""The page in the folder of reports that lists its runs."""
+
 
 @contextmanager
 def only_one(reports: Path, name: str) -> Iterator[None]:
@@ -55,3 +58,9 @@ def write_file(path: Path, content: str) -> None:
     aside = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     aside.write_text(content, encoding="utf-8")
     aside.replace(path)
+
+
+def is_listed(reports: Path, folder: Path) -> bool:
+    """Whether the list of runs in the folder of reports has this run."""
+    page = reports / LIST_OF_RUNS
+    return page.is_file() and f'"{folder.relative_to(reports).as_posix()}/' in page.read_text(encoding="utf-8")

@@ -24,7 +24,14 @@ from revops_analysis.reporting.manifest import MANIFEST, ThisRun, manifest, now,
 from revops_analysis.reporting.personal import hide_people
 from revops_analysis.reporting.preparation import Preparation, RunRequest, Watcher, prepare, wants_pdf
 from revops_analysis.reporting.printing.printer import Printer
-from revops_analysis.reporting.publish import only_one, point_latest, publish, staging_folder, write_file
+from revops_analysis.reporting.publish import (
+    is_listed,
+    only_one,
+    point_latest,
+    publish,
+    staging_folder,
+    write_file,
+)
 from revops_analysis.reporting.spec import load_report
 from revops_analysis.reporting.trust.kept_inputs import keep_inputs
 from revops_analysis.tables.memory import share_of
@@ -89,8 +96,7 @@ def run_report(request: RunRequest, project: Project, watcher: Watcher) -> RunRe
             prepared = prepare(request, project, watcher)
         with only_one(request.reports, prepared.inputs.hash):
             if is_complete(prepared.folder) and not printer.can_add_to(prepared.folder / MANIFEST):
-                point_latest(prepared.folder)
-                return RunResult(prepared.folder, reused=True)
+                return _published(prepared, {}, reused=True)
             return _render(prepared, project, (server, checker, printer), (clock, watcher))
 
 
@@ -163,14 +169,17 @@ def _check_and_run(
         return gate, running.result()
 
 
-def _published(prepared: Preparation, failed: Mapping[str, str]) -> RunResult:
-    from revops_analysis.reporting.assembly import write_list_of_runs
-
+def _published(prepared: Preparation, failed: Mapping[str, str], *, reused: bool = False) -> RunResult:
+    """Point `latest` to the run and list it; also one that was there, because a crash may have come before that."""
+    reports = prepared.request.reports
     if not failed:
         point_latest(prepared.folder)
-    with only_one(prepared.request.reports, "index"):
-        write_list_of_runs(prepared.request.reports)
-    return RunResult(prepared.folder, reused=False, failed=failed)
+    if not (reused and is_listed(reports, prepared.folder)):
+        from revops_analysis.reporting.assembly import write_list_of_runs
+
+        with only_one(reports, "index"):
+            write_list_of_runs(reports)
+    return RunResult(prepared.folder, reused=reused, failed=failed)
 
 
 def is_complete(folder: Path) -> bool:

@@ -5,14 +5,14 @@ docs/as-of.md says what was decided for each awkward case, and why.
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
 
 from revops_analysis.definitions import Definitions
-from revops_analysis.tables.days import AsOf
+from revops_analysis.tables.days import AsOf, EachDay
 from revops_analysis.tables.schema import TABLES, Column, TableSchema
 from revops_analysis.tables.states import STATE_VALUES
 from revops_analysis.tables.store import Store
@@ -26,7 +26,15 @@ def table_as_of(store: Store, name: str, at: AsOf) -> ibis.Table:
     return visible_rows(raw, schema, at).mutate(**events).select(*schema.names)
 
 
-def visible_rows(raw: ibis.Table, schema: TableSchema, at: AsOf) -> ibis.Table:
+def table_on_days(store: Store, name: str, days: Sequence[AsOf]) -> ibis.Table:
+    """Return what `table_as_of` returns for each of several days, with the day in `known_on`."""
+    schema = TABLES[name]
+    at = EachDay.over(store.table(name), days)
+    events = {column.name: _event(at.rows, column, at) for column in schema.columns if column.rule == "event"}
+    return visible_rows(at.rows, schema, at).mutate(**events).select("known_on", *schema.names)
+
+
+def visible_rows(raw: ibis.Table, schema: TableSchema, at: AsOf | EachDay) -> ibis.Table:
     """Keep the rows that existed at the end of the day.
 
     A row without a date is kept: nothing shows that it came later. A month's row exists once the month is over.
@@ -35,15 +43,14 @@ def visible_rows(raw: ibis.Table, schema: TableSchema, at: AsOf) -> ibis.Table:
         return raw
     dated = raw[schema.visible_from]
     if schema.whole_month:
-        next_day = ibis.literal(at.day + dt.timedelta(days=1))
-        return raw.filter(dated.isnull() | (dated + ibis.interval(months=1) <= next_day))
+        return raw.filter(dated.isnull() | (dated + ibis.interval(months=1) <= at.next_day))
     if schema.visible_else is not None:
         fallback = at.reached(raw[schema.visible_else]).fill_null(True)
         return raw.filter(ibis.ifelse(dated.isnull(), fallback, at.reached(dated)))
     return raw.filter(dated.isnull() | at.reached(dated))
 
 
-def _event(raw: ibis.Table, column: Column, at: AsOf) -> ir.Value:
+def _event(raw: ibis.Table, column: Column, at: AsOf | EachDay) -> ir.Value:
     """Return the column, null where its date is later; an event without date is known on the last day only."""
     value = raw[column.name]
     happened = at.reached(raw[column.dated_by or column.name])

@@ -8,6 +8,7 @@ a row.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -57,9 +58,49 @@ class AsOf:
         day, end = self.literals()
         return value <= day if value.type().is_date() else value < end
 
+    @property
+    def next_day(self) -> ir.Value:
+        """Return the day after, as an expression."""
+        return ibis.literal(self.day + dt.timedelta(days=1))
+
     def day_of(self, moment: ir.Value) -> ir.Value:
         """Return the business day of a moment that lies on or before the day."""
         return business_day(moment, self.zone, *self.years)
+
+
+@dataclass(frozen=True)
+class EachDay:
+    """Several days at once: a row of `rows` is looked at from the day that it names itself, in `known_on`.
+
+    So a table as it stood on twenty days is one query and not twenty.
+    """
+
+    rows: ibis.Table
+
+    @classmethod
+    def over(cls, table: ibis.Table, days: Sequence[AsOf]) -> EachDay:
+        """Return the rows of `table` once for each day; `known_on`, `known_until` and `known_last` say which."""
+        named = {
+            "known_on": [at.day for at in days],
+            "known_until": [at.end for at in days],
+            "known_last": [at.is_last for at in days],
+        }
+        types = {"known_on": "date", "known_until": "timestamp(6)", "known_last": "boolean"}
+        return cls(table.cross_join(ibis.memtable(named, schema=ibis.schema(types))))
+
+    def reached(self, value: ir.Value) -> ir.Value:
+        """Return whether a date or moment of a row lies on or before its day; null stays null."""
+        return value <= self.rows.known_on if value.type().is_date() else value < self.rows.known_until
+
+    @property
+    def next_day(self) -> ir.Value:
+        """Return the day after that of a row."""
+        return (self.rows.known_on + ibis.interval(days=1)).cast("date")
+
+    @property
+    def is_last(self) -> ir.Value:
+        """Return whether the source knows nothing later than a row's day."""
+        return self.rows.known_last
 
 
 def business_day(moment: ir.Value, zone: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> ir.Value:

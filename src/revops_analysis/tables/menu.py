@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from html import escape
@@ -67,15 +67,10 @@ class TableEntry:
         schema = self.schema
         frame = self.to_frame()
         frame["personal"] = ["masked in reports" if personal else "" for personal in frame["personal"]]
-        head = "".join(f'<th style="text-align:left">{escape(str(name))}</th>' for name in frame.columns)
-        rows = "".join(
-            f"<tr>{''.join(f'<td style=text-align:left>{escape(str(cell))}</td>' for cell in row)}</tr>"
-            for row in frame.itertuples(index=False)
-        )
+        head = _html_row("th", map(str, frame.columns))
+        rows = "".join(_html_row("td", (escape(str(cell)) for cell in row)) for row in frame.itertuples(index=False))
         meaning = f"a row a {escape(schema.grain)}. {escape(schema.description)} {_supplied(self)}"
-        return (
-            f"<p><b>{schema.name}</b>: {meaning}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return f"<p><b>{schema.name}</b>: {meaning}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _supplied(entry: TableEntry) -> str:
@@ -135,14 +130,24 @@ class TablesMenu:
         return "\n".join(f"{entry.schema.name:22} {entry.schema.description} {_supplied(entry)}" for entry in entries)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><code>{schema.name}</code></td><td>{escape(schema.grain)}</td><td>{len(schema.columns)}</td>"
-            f"<td>{'yes' if self._snapshot.has(schema.name) else 'no'}</td>"
-            f'<td style="text-align:left">{escape(schema.description)}</td></tr>'
+        rows = [
+            (
+                f"<code>{schema.name}</code>",
+                escape(schema.grain),
+                str(len(schema.columns)),
+                "yes" if self._snapshot.has(schema.name) else "no",
+                escape(schema.description),
+            )
             for schema in TABLES.values()
-        )
-        head = "<tr><th>Table</th><th>A row a</th><th>Columns</th><th>Supplied</th><th>What</th></tr>"
-        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+        ]
+        head = _html_row("th", ("Table", "A row a", "Columns", "Supplied", "What"))
+        return f"<table><thead>{head}</thead><tbody>{''.join(_html_row('td', row) for row in rows)}</tbody></table>"
+
+
+def _html_row(kind: str, cells: Iterable[str]) -> str:
+    """Cells of HTML, to the left: JupyterLab sets tables to the right."""
+    written = "".join(f'<{kind} style="text-align:left">{cell}</{kind}>' for cell in cells)
+    return f"<tr>{written}</tr>"
 
 
 def _near(name: str) -> str:

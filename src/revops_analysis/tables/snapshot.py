@@ -14,7 +14,7 @@ from ibis import _
 
 from revops_analysis.definitions import Definitions
 from revops_analysis.errors import ConfigurationError
-from revops_analysis.tables.asof import opportunities_as_of, table_as_of
+from revops_analysis.tables.asof import opportunities_as_of, table_as_of, table_on_days
 from revops_analysis.tables.days import AsOf
 from revops_analysis.tables.deals import ORIGINS, DealView, deals_as_of, history_as_of
 from revops_analysis.tables.money import Exchange, converted, exchange, refuse_missing_rate
@@ -134,6 +134,18 @@ class Snapshot:
         if _known_table(name) == "opportunities":
             return self._opportunities.select(*TABLES[name].names)
         return table_as_of(self._store, name, self._at)
+
+    def table_on(self, name: str, days: Sequence[dt.date]) -> ibis.Table:
+        """Return a canonical table as each of several days knew it, the day in `known_on`: one query for all of them.
+
+        For each day its rows are those of `at(day).table(name)`. Raises ConfigurationError for a name that is no table,
+        for `opportunities`, whose states have a history of their own, and for a day after this snapshot's.
+        """
+        if _known_table(name) == "opportunities":
+            raise ConfigurationError(
+                "Deals of several days are not one table.", found="opportunities", fix="use history, or at(day)"
+            )
+        return table_on_days(self._store, name, [self.at(day)._at for day in days])
 
     def loaded(self, name: str) -> ibis.Table:
         """Return a canonical table as the load holds it, rows and values that claim to be of later days included.

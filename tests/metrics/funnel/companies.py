@@ -94,3 +94,16 @@ def _lead(rng: random.Random, number: int) -> tuple[Row, list[Row]]:
 def without_repeats(deals: Sequence[Row]) -> list[Row]:
     """The first row of each deal."""
     return list({row["opportunity_id"]: row for row in reversed(deals)}.values())
+
+
+def touches_by_chance(leads: Sequence[Row], seed: int = 5) -> list[Row]:
+    """Touches of leads around the time they came, some unanswered, without channel or without time."""
+    rng = random.Random(seed)  # noqa: S311 - test data
+    found = []
+    for number in range(2 * len(leads)):
+        whose = leads[rng.randrange(len(leads))]
+        moment = (whose["created_at"] or START) + dt.timedelta(hours=rng.randrange(-200, 500))
+        row = {"touchpoint_id": f"t{number}", "lead_id": whose["lead_id"], "occurred_at": moment}
+        row |= {"kind": rng.choice(["form", "email reply", None]), "channel": rng.choice(["SEO", "e-mail", None])}
+        found.append({**row, "responded_at": moment + dt.timedelta(hours=30) if rng.random() < 0.5 else None})
+    return found

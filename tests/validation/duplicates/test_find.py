@@ -161,6 +161,13 @@ def test_leads_are_found_among_contacts_by_address_or_by_the_name_in_it():
     assert set(found.clusters["cluster"]) == {"a"}, "the contact outlives its leads"
 
 
+def test_contacts_without_leads_have_none_to_link():
+    """A part of the company has contacts and no leads: those are withheld from it."""
+    found = find_duplicates(company(contacts=[contact("1", "Ana Ruiz"), contact("2", "Bo Li")]), "leads-contacts")
+    assert (found.records, found.copies, found.compared) == (0, 0, 0)
+    assert found.weights.notes == ("No two records to compare: nothing to train.",)
+
+
 @pytest.mark.parametrize("rows", [[], [contact("a", "Ann Lee", email="a@b.example")]])
 def test_fewer_than_two_records_have_no_duplicates(rows):
     found = find_duplicates(company(contacts=rows), "contacts")

@@ -9,8 +9,9 @@ import ibis.expr.types as ir
 
 from revops_analysis.definitions.rules import Rule
 from revops_analysis.metrics.deals import within
+from revops_analysis.metrics.funnel.behaviour import with_behaviour
 from revops_analysis.metrics.funnel.leads import lead_table, records_answers
-from revops_analysis.metrics.funnel.rules import passes
+from revops_analysis.metrics.funnel.rules import passes, rule_names
 from revops_analysis.periods import Period
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def replayed(snapshot: Snapshot, rule: Rule, current: Rule | None, span: Period)
     and won_days. The clock of a lead starts when sales had it, or when it came where nobody passed it.
     """
     leads = lead_table(snapshot)
-    leads = leads.filter(within(leads.lead_on, span))
+    used = [name for each in (rule, current) if each is not None for name in rule_names(each)]
+    leads = with_behaviour(leads.filter(within(leads.lead_on, span)), snapshot, used)
     engine = snapshot.con.name
     today = ibis.literal(snapshot.as_of)
     start = ibis.coalesce(leads.qualified_on, leads.lead_on)

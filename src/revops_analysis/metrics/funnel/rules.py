@@ -1,7 +1,8 @@
 """A lead rule as an expression of the engine: which leads it passes, from what is recorded of them.
 
-Names are columns of leads, or else attributes. Columns that only come to be known once a lead was passed (when it was
-accepted, what deal it became …) are refused: a rule has to decide before. A missing value meets only `missing`.
+Names are columns of leads, or else attributes, or else what the lead had done by then (see `behaviour`). Columns that
+only come to be known once a lead was passed (when it was accepted, what deal it became …) are refused: a rule has to
+decide before. A missing value meets only `missing`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from revops_analysis.definitions.rule_text import conditions
 from revops_analysis.definitions.rules import AllOf, Condition, Rule
 from revops_analysis.errors import ConfigurationError
 from revops_analysis.metrics.funnel.attributes import as_flag, as_number, attribute_names, attribute_text
+from revops_analysis.metrics.funnel.behaviour import PREFIX, behaviour_names
 from revops_analysis.metrics.where import COMPARE, check_names
 from revops_analysis.tables.schema import TABLES
 
@@ -34,8 +36,13 @@ def rule_names(rule: Rule) -> tuple[str, ...]:
 
 
 def rule_attributes(rule: Rule) -> tuple[str, ...]:
-    """Those of a rule's names that are attributes and not columns."""
+    """Those of a rule's names that are no columns: attributes, or behaviour."""
     return tuple(name for name in rule_names(rule) if name not in TABLES["leads"].names)
+
+
+def recorded_attributes(snapshot: Snapshot, rule: Rule) -> tuple[str, ...]:
+    """Those of a rule's names that are attributes: neither columns nor behaviour."""
+    return tuple(name for name in rule_attributes(rule) if name not in behaviour_names(snapshot))
 
 
 def require_usable(snapshot: Snapshot, rule: Rule) -> None:
@@ -49,15 +56,15 @@ def require_usable(snapshot: Snapshot, rule: Rule) -> None:
     if later:
         raise ConfigurationError(
             f"A lead rule cannot use {', '.join(later)}: it is not known when the rule decides.",
-            expected=f"attributes, or one of {', '.join(USABLE)}",
+            expected=f"attributes, what the lead did, or one of {', '.join(USABLE)}",
             found=", ".join(later),
             where="lead rule",
             fix="use what is recorded of a lead when it arrives",
         )
-    attributes = rule_attributes(rule)
+    attributes = recorded_attributes(snapshot, rule)
     known = attribute_names(snapshot)
     unknown = [name for name in attributes if name not in known and not _occurs(snapshot, name)]
-    check_names(unknown, [*known, *USABLE], "attribute of leads", "lead rule")
+    check_names(unknown, [*known, *behaviour_names(snapshot), *USABLE], "attribute of leads", "lead rule")
     used = [f"leads.{name}" for name in rule_names(rule) if name in columns]
     snapshot.require_dated([*used, *(["leads.attributes"] if attributes else [])], "what a rule is replayed on")
 
@@ -69,7 +76,7 @@ def _occurs(snapshot: Snapshot, name: str) -> bool:
 
 
 def passes(rule: Rule, leads: ir.Table, con_name: str) -> ir.BooleanValue:
-    """Whether the rule passes each lead; never null."""
+    """Whether the rule passes each lead; never null. Behaviour must be there (`behaviour.with_behaviour`)."""
     if isinstance(rule, Condition):
         return _holds(rule, leads, con_name).fill_null(False)
     parts = rule.all if isinstance(rule, AllOf) else rule.any
@@ -78,8 +85,7 @@ def passes(rule: Rule, leads: ir.Table, con_name: str) -> ir.BooleanValue:
 
 
 def _holds(condition: Condition, leads: ir.Table, con_name: str) -> ir.Value:
-    is_column = condition.attribute in TABLES["leads"].names
-    value = leads[condition.attribute] if is_column else attribute_text(leads, condition.attribute, con_name)
+    value = _value(condition.attribute, leads, con_name)
     if condition.op in ("present", "missing"):
         return value.notnull() if condition.op == "present" else value.isnull()
     if isinstance(condition.value, tuple):
@@ -92,10 +98,19 @@ def _holds(condition: Condition, leads: ir.Table, con_name: str) -> ir.Value:
     return COMPARE[condition.op](*_ordered(value, condition))
 
 
+def _value(name: str, leads: ir.Table, con_name: str) -> ir.Value:
+    if name in TABLES["leads"].names:
+        return leads[name]
+    did = f"{PREFIX}{name}"
+    return leads[did] if did in leads.columns else attribute_text(leads, name, con_name)
+
+
 def _equals(value: ir.Value, literal: Any, condition: Condition) -> ir.Value:
     """Equality; a text that is no number is not equal to one, and does not make the answer unknown."""
     if value.type().is_timestamp():
         return value == _moment(literal, condition)
+    if value.type().is_integer():
+        return (value == _count(literal, condition)).fill_null(False)
     if isinstance(literal, bool):
         return (as_flag(value) == literal).fill_null(False)
     if isinstance(literal, int | float):
@@ -108,9 +123,22 @@ def _ordered(value: ir.Value, condition: Condition) -> tuple[ir.Value, Any]:
     literal = condition.value
     if value.type().is_timestamp():
         return value, _moment(literal, condition)
+    if value.type().is_integer():
+        return value, _count(literal, condition)
     if isinstance(literal, int | float):
         return as_number(value), ibis.literal(float(literal))
     return value, ibis.literal(str(literal))
+
+
+def _count(literal: Any, condition: Condition) -> ir.Value:
+    if isinstance(literal, int | float) and not isinstance(literal, bool):
+        return ibis.literal(float(literal))
+    raise ConfigurationError(
+        "A lead rule compares a number of touches or days with something else.",
+        expected=f"a number, as {condition.attribute} >= 1",
+        found=repr(literal),
+        where=f"lead rule, {condition.attribute}",
+    )
 
 
 def _moment(literal: Any, condition: Condition) -> ir.Value:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from revops_analysis.errors import DataRefusedError
-from revops_analysis.metrics.retention.ledger import missing_reason, month_label, require_revenue
+from revops_analysis.metrics.retention.ledger import missing_reason, month_label, require_revenue, under
 from revops_analysis.metrics.retention.rates import retention_rates
 from revops_analysis.metrics.where import Where
 
@@ -63,7 +63,7 @@ def retention_by_definition(
     number = require_revenue(snapshot).last if month is None else month
     rows = [{"setting": "in force", "value": "", "meaning": "", **_measured(snapshot, number, where)}]
     for setting, value in _alternatives(snapshot.definitions):
-        other = snapshot.under(snapshot.definitions.model_copy(update={setting: value}))
+        other = under(snapshot, snapshot.definitions.model_copy(update={setting: value}))
         names = {"setting": setting, "value": _shown(value), "meaning": meaning(setting, value)}
         rows.append({**names, **_measured(other, number, where)})
     frame = pd.DataFrame(rows).astype(dict.fromkeys(("nrr", "nrr_low", "nrr_high", "grr"), "float64"))

@@ -158,6 +158,9 @@ def cells_of(snapshot: Snapshot, revenue: RecurringRevenue, rows: Balances, by: 
     check_names(by, DIMENSIONS, "dimension", "by, of retention")
     check_names(where.columns, DIMENSIONS, "column in a filter", "filter on retention")
     named = list(dict.fromkeys([*by, *where.columns]))
+    if not named:
+        every = np.arange(len(rows.owner))
+        return Cells(pd.DataFrame(index=[0]), every, np.zeros_like(every))
     frame = account_attributes(snapshot, revenue, named).iloc[rows.owner].reset_index(drop=True)
     for name in moving_dimensions(named, Where()):
         frame[name] = rows.moving[name]

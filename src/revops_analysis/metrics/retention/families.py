@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -42,16 +43,28 @@ def topmost(accounts: pd.DataFrame) -> pd.DataFrame:
 
 def at_parent(snapshot: Snapshot, table: ir.Table) -> ir.Table:
     """Replace account_id by the topmost parent's; parents as known today, which reports list."""
-    snapshot.use_columns(["accounts.parent_account_id"])
-    roots = snapshot.once("topmost parents", lambda: _roots(snapshot))
+    return _at_root(table, _roots(snapshot), ())
+
+
+def at_parent_on(snapshot: Snapshot, table: ir.Table, days: Sequence[dt.date]) -> ir.Table:
+    """The same of a table of several days, whose column known_on says from which day a row is looked at."""
+    roots = [_roots(snapshot.at(day)).assign(known_on=day) for day in days]
+    return _at_root(table, pd.concat(roots, ignore_index=True), ("known_on",))
+
+
+def _at_root(table: ir.Table, roots: pd.DataFrame, per: Sequence[str]) -> ir.Table:
     if roots.empty:
         return table
-    columns = {name: pa.array(roots[name], pa.string()) for name in roots.columns}
-    known = ibis.memtable(pa.table(columns)).rename(owned_id="account_id")
-    joined = table.left_join(known, table.account_id == known.owned_id)
+    types = {"account_id": "string", "root_id": "string", **dict.fromkeys(per, "date")}
+    known = ibis.memtable(roots[list(types)], schema=ibis.schema(types))
+    known = known.rename(owned_id="account_id", **{f"owned_{name}": name for name in per})
+    same = [table.account_id == known.owned_id, *(table[name] == known[f"owned_{name}"] for name in per)]
+    joined = table.left_join(known, same)
     return joined.mutate(account_id=ibis.coalesce(joined.root_id, joined.account_id)).select(*table.columns)
 
 
 def _roots(snapshot: Snapshot) -> pd.DataFrame:
-    accounts = snapshot.table("accounts").select("account_id", "parent_account_id")
-    return topmost(accounts.to_pandas())
+    """`topmost` of the accounts of a snapshot; found once."""
+    snapshot.use_columns(["accounts.parent_account_id"])
+    wanted = ("account_id", "parent_account_id")
+    return snapshot.once("topmost parents", lambda: topmost(snapshot.table("accounts").select(*wanted).to_pandas()))

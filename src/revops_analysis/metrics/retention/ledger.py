@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from ibis import _
 
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.metrics.retention.refusals import refuse_what_cannot_be_counted
-from revops_analysis.metrics.retention.terms import SOURCES, origin_of, revenue_rows
+from revops_analysis.metrics.retention.terms import (
+    KNOWN_ON,
+    SOURCES,
+    last_full_month,
+    origin_of,
+    revenue_rows,
+    revenue_rows_on,
+)
 from revops_analysis.periods import Period
 
 if TYPE_CHECKING:
+    from revops_analysis.definitions import Definitions
     from revops_analysis.tables.snapshot import Snapshot
 
 MRR_TYPE = "decimal(18, 6)"
@@ -158,6 +166,21 @@ def recurring_revenue(snapshot: Snapshot) -> RecurringRevenue | None:
     return _KNOWN[snapshot]
 
 
+_RULES = (
+    *("reporting_currency", "business_time_zone", "retention_account", "mrr_rates"),
+    *("late_renewal_grace_days", "recurring_revenue_from"),
+)
+"""Definitions that say what recurring revenue is; others only say what is made of it."""
+
+
+def under(snapshot: Snapshot, definitions: Definitions) -> Snapshot:
+    """The snapshot under other definitions, with the recurring revenue that is known already where it is the same."""
+    other = snapshot.under(definitions)
+    if all(getattr(definitions, name) == getattr(snapshot.definitions, name) for name in _RULES):
+        _KNOWN[other] = recurring_revenue(snapshot)
+    return other
+
+
 def require_revenue(snapshot: Snapshot) -> RecurringRevenue:
     """Recurring revenue, or DataRefusedError with the reason and what to supply."""
     revenue = recurring_revenue(snapshot)
@@ -176,13 +199,10 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     origin = origin_of(snapshot)
     if origin is None:
         return None
-    last = month_number(snapshot.as_of + dt.timedelta(days=1)) - 1
+    last = last_complete_month(snapshot.as_of)
     rows = revenue_rows(snapshot)
     is_foreign, products = refuse_what_cannot_be_counted(snapshot, rows, last)
-    paid = rows.filter((rows.mrr != 0) & (rows.first_month <= last)).mutate(
-        last_month=ibis.least(ibis.coalesce(rows.last_month, last), last)
-    )
-    paid = paid.filter(paid.last_month >= paid.first_month)
+    paid = _clipped(rows, ibis.literal(last, "int64"))
     if is_foreign:
         in_time = snapshot.definitions.mrr_rates == "monthly"
         paid = _at_monthly_rates(snapshot, paid) if in_time else snapshot.in_reporting_currency(paid, ["mrr"])
@@ -191,21 +211,84 @@ def _compute(snapshot: Snapshot) -> RecurringRevenue | None:
     return _assembled(snapshot, paid, (last, origin), np.array(products, dtype=object))
 
 
+@dataclass(frozen=True, eq=False)
+class AccountMonths:
+    """Revenue by account in the months up to `last`, as one day knew it: whole millionths, a row a month."""
+
+    accounts: npt.NDArray[np.object_]
+    mrr: Exact
+    last: int
+
+
+def revenue_on_days(snapshot: Snapshot, days: Sequence[dt.date], months: int) -> list[AccountMonths]:
+    """Recurring revenue of the last `months` complete months as each of several days knew it, day by day.
+
+    For each day it is that of `recurring_revenue(snapshot.at(day))`, found with one query for all of them. Accounts, in
+    order, are those that paid anything in these months.
+    """
+    rows = revenue_rows_on(snapshot, days)
+    last = last_full_month(rows[KNOWN_ON])
+    paid = _clipped(rows, last)
+    earliest = last_full_month(paid[KNOWN_ON]) - (months - 1)
+    paid = paid.filter(paid.last_month >= earliest).mutate(first_month=ibis.greatest(paid.first_month, earliest))
+    if snapshot.definitions.mrr_rates == "monthly":
+        valued = snapshot.in_reporting_currency(_by_month(paid, KNOWN_ON), ["mrr"], day="month_end")
+    else:
+        valued = snapshot.in_reporting_currency(paid, ["mrr"], day=KNOWN_ON)
+    terms, names = _fetched(snapshot, valued, np.array([None], dtype=object), KNOWN_ON)
+    order = np.argsort(names)
+    place = np.empty(len(names), dtype=np.int64)
+    place[order] = np.arange(len(names))
+    known_on = terms.pop(KNOWN_ON).astype("datetime64[D]")
+    terms["account"] = place[terms["account"]]
+    return [_on_day(day, {name: terms[name][known_on == day] for name in terms}, names[order], months) for day in days]
+
+
+def _on_day(day: dt.date, terms: _Terms, names: npt.NDArray[np.object_], months: int) -> AccountMonths:
+    last = last_complete_month(day)
+    first = last - months + 1
+    mrr = _spread(terms, (terms["account"], terms["mrr"]), len(names), (first, last))
+    some = (mrr > 0).any(axis=0)
+    return AccountMonths(names[some], mrr[:, some], last)
+
+
+def last_complete_month(day: dt.date) -> int:
+    """Number of the last month that is over at the end of a day.
+
+    >>> month_label(last_complete_month(dt.date(2026, 9, 29))), month_label(last_complete_month(dt.date(2026, 9, 30)))
+    ('2026-08', '2026-09')
+    """
+    return month_number(day + dt.timedelta(days=1)) - 1
+
+
+def _clipped(rows: ir.Table, last: ir.Value) -> ir.Table:
+    """Rows with any revenue in a month up to `last`, and their months up to it."""
+    paid = rows.filter((rows.mrr != 0) & (rows.first_month <= last))
+    paid = paid.mutate(last_month=ibis.least(ibis.coalesce(paid.last_month, last), last))
+    return paid.filter(paid.last_month >= paid.first_month)
+
+
 def _at_monthly_rates(snapshot: Snapshot, rows: ir.Table) -> ir.Table:
     """A row a month: at the rates of its last day and, for the movement of rates, of the next month's (mrr_at_next)."""
+    monthly = _by_month(rows)
+    known = ibis.least(monthly.next_end, ibis.literal(snapshot.as_of))
+    both = monthly.mutate(mrr_at_next=monthly.mrr, next_end=known)
+    both = snapshot.con.create_table(ibis.util.gen_name("retention"), both, temp=True)
+    valued = snapshot.in_reporting_currency(both, ["mrr"], day="month_end")
+    return snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
+
+
+def _by_month(rows: ir.Table, *per: str) -> ir.Table:
+    """A row a month of a row a term: its first and last month, its last day (month_end) and the next month's."""
     span = rows.aggregate(first=rows.first_month.min(), last=rows.last_month.max()).to_pyarrow().to_pylist()[0]
     months = [] if span["first"] is None else list(range(span["first"], span["last"] + 1))
     days = {"month_end": [month_end(n) for n in months], "next_end": [month_end(n + 1) for n in months]}
     schema = ibis.schema({"month": "int64", "month_end": "date", "next_end": "date"})
     calendar = ibis.memtable({"month": months, **days}, schema=schema)
     active = rows.join(calendar, [rows.first_month <= calendar.month, rows.last_month >= calendar.month])
-    keys = ["account_id", "product", "currency", "month", "month_end", "next_end"]
+    keys = [*per, "account_id", "product", "currency", "month", "month_end", "next_end"]
     monthly = active.group_by(keys).aggregate(mrr=active.mrr.sum().cast(MRR_TYPE))
-    known = ibis.least(monthly.next_end, ibis.literal(snapshot.as_of))
-    both = monthly.mutate(mrr_at_next=monthly.mrr, next_end=known, first_month=_.month, last_month=_.month)
-    both = snapshot.con.create_table(ibis.util.gen_name("retention"), both, temp=True)
-    valued = snapshot.in_reporting_currency(both, ["mrr"], day="month_end")
-    return snapshot.in_reporting_currency(valued, ["mrr_at_next"], day="next_end")
+    return monthly.mutate(first_month=monthly.month, last_month=monthly.month)
 
 
 def _assembled(
@@ -242,23 +325,23 @@ _Terms = dict[str, npt.NDArray[Any]]
 
 
 def _fetched(
-    snapshot: Snapshot, rows: ir.Table, products: npt.NDArray[np.object_]
+    snapshot: Snapshot, rows: ir.Table, products: npt.NDArray[np.object_], *per: str
 ) -> tuple[_Terms, npt.NDArray[np.object_]]:
     """Terms as whole numbers, and the accounts that their numbers stand for.
 
-    Terms: account, product (where there is more than one), first_month, last_month (where it is another), and mrr and
-    mrr_at_next in millionths. Accounts are numbered from the table of accounts; who is not there is looked for only if
-    someone is not.
+    Terms: the columns of `per`, account, product (where there is more than one), first_month, last_month (where it is
+    another), and mrr and mrr_at_next in millionths. Accounts are numbered from the table of accounts; who is not there
+    is looked for only if someone is not.
     """
     names = snapshot.table("accounts").select("account_id").distinct().to_pandas()["account_id"]
-    terms = _numbered(rows, names, products)
+    terms = _numbered(rows, names, products, *per)
     if terms["account"].null_count:
         names = rows.select("account_id").distinct().to_pandas()["account_id"]
-        terms = _numbered(rows, names, products)
+        terms = _numbered(rows, names, products, *per)
     return {name: terms[name].to_numpy() for name in terms.column_names}, names.to_numpy(dtype=object)
 
 
-def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_]) -> pa.Table:
+def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_], *per: str) -> pa.Table:
     known = ibis.memtable(
         pa.table({"name": pa.array(names, pa.string()), "account": pa.array(np.arange(len(names)), pa.int32())})
     )
@@ -271,7 +354,7 @@ def _numbered(rows: ir.Table, names: pd.Series, products: npt.NDArray[np.object_
     exact = {name: (joined[name] * 1_000_000).cast("int64") for name in amounts}
     months = {name: joined[name].cast("int32") for name in ("first_month", "last_month") if name in rows.columns}
     product = {"product": joined.product_number} if len(products) > 1 else {}
-    return joined.select("account", **months, **product, **exact).to_pyarrow()
+    return joined.select(*per, "account", **months, **product, **exact).to_pyarrow()
 
 
 def _spread(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ import ibis.expr.types as ir
 import pandas as pd
 from ibis import _
 
+from revops_analysis.metrics.deals import missing as is_missing
 from revops_analysis.metrics.retention.ledger import missing_reason, month_end, require_revenue
 from revops_analysis.metrics.retention.rates import YEAR, retention_rates
-from revops_analysis.metrics.retention.terms import origin_of, revenue_rows, with_last_day, without_twins
+from revops_analysis.metrics.retention.terms import ended_terms, origin_of, revenue_rows
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -58,18 +60,8 @@ def revenue_quality(snapshot: Snapshot) -> RevenueQuality:
     if origin_of(snapshot) is None:
         return RevenueQuality(pd.DataFrame(columns=columns))
     odd = _odd_terms(snapshot) if origin_of(snapshot) == "subscriptions" else {}
-    rows = revenue_rows(snapshot)
-    accounts = snapshot.table("accounts").select("account_id")
-    odd |= {
-        "Below zero": rows.filter(rows.mrr < 0),
-        "Free of charge": rows.filter(rows.mrr == 0),
-        "Account not in the table of accounts": rows.anti_join(accounts, "account_id"),
-    }
-    found = []
-    for check, done in _DONE.items():
-        if check in odd:
-            count = odd[check].aggregate(rows=_.count(), accounts=_.account_id.nunique()).to_pyarrow().to_pylist()[0]
-            found.append({"check": check, **count, "what_was_done": done})
+    odd |= _odd_rows(snapshot)
+    found = [{"check": check, **odd[check], "what_was_done": done} for check, done in _DONE.items() if check in odd]
     judged = nrr_plausibility(snapshot)
     if not judged.is_plausible:
         row = {"check": "Implausible NRR", "rows": judged.accounts, "accounts": judged.accounts}
@@ -78,17 +70,50 @@ def revenue_quality(snapshot: Snapshot) -> RevenueQuality:
     return RevenueQuality(frame[frame["rows"] > 0].reset_index(drop=True))
 
 
-def _odd_terms(snapshot: Snapshot) -> dict[str, ir.Table]:
-    terms = snapshot.table("subscriptions")
-    once = without_twins(terms)
-    ended = with_last_day(once, snapshot.definitions.late_renewal_grace_days)
-    early = ended.filter((ended.last_day < ended.ended_on) | (ended.ended_on.isnull() & ~ended.last_day.isnull()))  # noqa: PD003
+_Counts = dict[str, dict[str, int]]
+"""Rows and accounts by check."""
+
+
+def _counted(table: ir.Table, checks: Mapping[str, ir.BooleanValue]) -> _Counts:
+    """Rows that answer to each check, and their accounts, with one query."""
+    names = list(checks)
+    holds = [checks[name].fill_null(False) for name in names]
+    rows = {f"rows_{place}": is_so.sum() for place, is_so in enumerate(holds)}
+    accounts = {f"accounts_{place}": table.account_id.nunique(where=is_so) for place, is_so in enumerate(holds)}
+    found = table.aggregate(**rows, **accounts).to_pyarrow().to_pylist()[0]
     return {
-        "Recorded twice": terms.anti_join(once, "subscription_id"),
-        "Ended before it began": terms.filter(terms.ended_on < terms.started_on),
-        "Renewed while still running": early,
-        "Several active terms of one product": _piled_up(snapshot, require_last_day(snapshot)),
+        name: {kind: int(found[f"{kind}_{place}"] or 0) for kind in ("rows", "accounts")}
+        for place, name in enumerate(names)
     }
+
+
+def _odd_rows(snapshot: Snapshot) -> _Counts:
+    rows = revenue_rows(snapshot)
+    accounts = snapshot.table("accounts").select(known_id="account_id").distinct()
+    joined = rows.left_join(accounts, rows.account_id == accounts.known_id)
+    checks = {
+        "Below zero": joined.mrr < 0,
+        "Free of charge": joined.mrr == 0,
+        "Account not in the table of accounts": is_missing(joined.known_id),
+    }
+    return _counted(joined, checks)
+
+
+def _odd_terms(snapshot: Snapshot) -> _Counts:
+    terms, ended = snapshot.table("subscriptions"), ended_terms(snapshot)
+    once = ended.select(
+        once_id="subscription_id",
+        is_early=(ended.last_day < ended.ended_on) | (is_missing(ended.ended_on) & ~is_missing(ended.last_day)),
+    )
+    joined = terms.left_join(once, terms.subscription_id == once.once_id)
+    checks = {
+        "Recorded twice": is_missing(joined.once_id),
+        "Ended before it began": joined.ended_on < joined.started_on,
+        "Renewed while still running": joined.is_early,
+    }
+    piled_up = _piled_up(snapshot, require_last_day(snapshot))
+    name = "Several active terms of one product"
+    return {**_counted(joined, checks), **_counted(piled_up, {name: piled_up.beside > 1})}
 
 
 def require_last_day(snapshot: Snapshot) -> object:
@@ -98,18 +123,16 @@ def require_last_day(snapshot: Snapshot) -> object:
 
 def _active(snapshot: Snapshot, day: object) -> ir.Table:
     """Terms with revenue on a day: account_id, product, currency, mrr, started_on, subscription_id."""
-    once = without_twins(snapshot.table("subscriptions"))
-    ended = with_last_day(once, snapshot.definitions.late_renewal_grace_days)
+    ended = ended_terms(snapshot)
     on = ibis.literal(day, "date")
     running = ended.last_day.isnull() | (ended.last_day >= on)  # noqa: PD003 - an Ibis column
     return ended.filter((ended.started_on <= on) & running & (ended.mrr > 0))
 
 
 def _piled_up(snapshot: Snapshot, day: object) -> ir.Table:
-    """Active terms beside which the same account has another active one of the same product."""
+    """Active terms with `beside`, how many active ones of the same product the account has."""
     active = _active(snapshot, day)
-    many = active.group_by(["account_id", "product"]).mutate(beside=_.count())
-    return many.filter(many.beside > 1)
+    return active.group_by(["account_id", "product"]).mutate(beside=_.count())
 
 
 @dataclass(frozen=True)

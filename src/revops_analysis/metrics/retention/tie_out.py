@@ -11,7 +11,7 @@ import pandas as pd
 from ibis import _
 
 from revops_analysis.metrics.retention.rounding import allocate, to_cents
-from revops_analysis.metrics.retention.terms import without_twins
+from revops_analysis.metrics.retention.terms import ended_terms
 from revops_analysis.periods import Period, parse_period
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _promised(snapshot: Snapshot) -> pd.DataFrame:
 
 def _billed(snapshot: Snapshot) -> pd.DataFrame:
     """Deal by deal the terms that it started: account, first day, currency and MRR; terms without deal one by one."""
-    terms = without_twins(snapshot.table("subscriptions"))
+    terms = ended_terms(snapshot)
     others = snapshot.deals.filter(~_.type.isin(TYPES)).select("opportunity_id")
     kept = terms.anti_join(others, "opportunity_id")
     kept = kept.filter(~kept.opportunity_id.isnull() | kept.renews_subscription_id.isnull())  # noqa: PD003

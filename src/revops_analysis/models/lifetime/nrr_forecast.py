@@ -147,20 +147,17 @@ def known_on(history: RenewalHistory, states: Sequence[NrrState]) -> NrrKnown:
     """What is known on the day of the last of the states: earlier lots have the probability of its renewal model."""
     if history.panel.reason:
         return NrrKnown(states, {})
-    last = states[-1]
     rows = history.panel.rows
     seen = rows[rows["cutoff"].isin([pd.Timestamp(state.day) for state in states])]
-    lots = seen[["cutoff", "account_id", "ended_on", "mrr"]].assign(
-        probability=history.models[last.day].predict_proba(seen)
+    numbers = seen["cutoff"].map({pd.Timestamp(state.day): state.month for state in states})
+    ends = seen["ended_on"]
+    # A term counts on its last day, so one that ends with a month is gone in the figure of the next.
+    months = 12 * ends.dt.year + ends.dt.month - 1 + ends.dt.is_month_end - numbers
+    lots = seen[["account_id", "mrr"]].assign(
+        months=months.astype("int64"), probability=history.models[states[-1].day].predict_proba(seen)
     )
-    found = {}
-    for state in states:
-        mine = lots[lots["cutoff"] == pd.Timestamp(state.day)]
-        ends = mine["ended_on"]
-        # A term counts on its last day, so one that ends with a month is gone in the figure of the next.
-        months = 12 * ends.dt.year + ends.dt.month - 1 + ends.dt.is_month_end - state.month
-        found[state.month] = mine.assign(months=months.astype("int64")).drop(columns=["cutoff", "ended_on"])
-    return NrrKnown(states, found)
+    by_state = dict(iter(lots.groupby(numbers)))
+    return NrrKnown(states, {state.month: by_state.get(state.month, lots.iloc[:0]) for state in states})
 
 
 def _past(days: Sequence[NrrKnown], horizons: Sequence[int], options: NrrModelOptions) -> pd.DataFrame:
@@ -174,16 +171,15 @@ def _past(days: Sequence[NrrKnown], horizons: Sequence[int], options: NrrModelOp
         if np.isnan(outcome):
             continue
         facts = {"cutoff": pd.Timestamp(state.day), "period": month_label(target), "horizon": horizon}
-        for method, said in _methods(known, horizon, options).items():
+        for method, said in _methods(known, forecast_nrr(known, horizon, options)).items():
             rows.append({**facts, "method": method, **said, "booked": 0.0, "outcome": outcome})
     made = pd.DataFrame(rows, columns=list(_EMPTY))
     return made.astype(dict.fromkeys(("mean", "outcome", *QUANTILE_NAMES), "float64"))
 
 
-def _methods(known: NrrKnown, horizon: int, options: NrrModelOptions) -> dict[str, dict[str, float]]:
+def _methods(known: NrrKnown, outlook: NrrOutlook | str) -> dict[str, dict[str, float]]:
     """What each method says at the last state; those that cannot say anything are left out."""
     found: dict[str, dict[str, float]] = {}
-    outlook = forecast_nrr(known, horizon, options)
     if isinstance(outlook, NrrOutlook):
         found[MODEL] = {"mean": outlook.mean, **outlook.quantiles}
     past = [state.nrr for state in known.states if not np.isnan(state.nrr)]
@@ -229,7 +225,7 @@ def _ahead(
         blank = dict.fromkeys(("mean", *QUANTILE_NAMES, "base_mrr", "method_weight", "stretch"), float("nan"))
         return {**row, **blank, "accounts": 0, "rival": None, "past_periods": 0, "label": None, "reason": outlook}, []
     choice = choose(_known_errors(table, horizon, pd.Timestamp(state.day)), SELECTION)
-    methods = _methods(known, horizon, options)
+    methods = _methods(known, outlook)
     said = apply_choice(choice, methods, 0.0)
     row |= {**said, "base_mrr": outlook.base, "accounts": outlook.accounts, "method_weight": choice.weight}
     row |= {"rival": None if choice.rival is None else METHODS[choice.rival], "stretch": choice.stretch}

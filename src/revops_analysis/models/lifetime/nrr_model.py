@@ -132,30 +132,15 @@ def _line(paying: pd.DataFrame, options: NrrModelOptions) -> tuple[float, float]
 
 
 def _pair(before: NrrState, later: NrrState, horizon: int, lots: pd.DataFrame | None) -> pd.DataFrame:
-    """How each account's revenue changed between two states: was (it paid then), ratio, due, chance, segment.
-
-    The later state has both months at its own rates and with what was booked late; who paid is as known then.
-    """
-    then = before.frame.set_index("account_id")["m0"]
-    frame = later.frame
-    paid = frame["account_id"].map(then).fillna(0.0) > 0
-    start, end = frame[f"m{horizon}"], frame["m0"]
-    left_base = frame[f"m{YEAR}"]
-    ratio = pd.Series(np.where(paid, end / start.where(start > 0), end / left_base.where(left_base > 0)))
-    due = _due(frame["account_id"], horizon, lots)
-    rows = pd.DataFrame({"segment": frame["segment"], "was": paid, "ratio": ratio, **due})
-    return rows[rows["ratio"].notna()]
-
-
-def _due(accounts: pd.Series, horizon: int, lots: pd.DataFrame | None) -> dict[str, pd.Series]:
-    """For each account: whether a lot ends within the horizon, and its chance of being lost (largest lot's)."""
-    if lots is None or lots.empty:
-        no = pd.Series(False, index=accounts.index)
-        return {"due": no, "has_chance": no, "chance": pd.Series(np.nan, index=accounts.index)}
-    mine = lots[lots["months"] <= horizon].sort_values("mrr").drop_duplicates("account_id", keep="last")
-    chance = accounts.map(mine.set_index("account_id")["probability"])
-    is_due = accounts.isin(mine["account_id"])
-    return {"due": is_due, "has_chance": is_due & chance.notna(), "chance": chance}
+    """How each account's revenue changed between two states: segment, was (it paid then), ratio, due, chance."""
+    rows = later.changes_since(before)
+    is_due, chance = np.zeros(len(rows), dtype=bool), np.full(len(rows), np.nan)
+    if lots is not None:
+        mine = lots[lots["months"] <= horizon].sort_values("mrr")  # of several lots of an account the largest counts
+        place = rows.index.get_indexer(pd.Index(mine["account_id"]))
+        there = place >= 0
+        is_due[place[there]], chance[place[there]] = True, mine["probability"].to_numpy(dtype=float)[there]
+    return rows.assign(due=is_due, has_chance=is_due & ~np.isnan(chance), chance=chance)
 
 
 def _outlook(

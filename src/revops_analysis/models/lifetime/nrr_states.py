@@ -4,15 +4,22 @@ months before it, as it was known then."""
 from __future__ import annotations
 
 import datetime as dt
-import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
-from ibis import _
 
-from revops_analysis.metrics.retention.ledger import month_end, month_label, recurring_revenue, require_revenue
+from revops_analysis.metrics.retention.ledger import (
+    AccountMonths,
+    month_end,
+    month_label,
+    recurring_revenue,
+    revenue_on_days,
+)
 from revops_analysis.metrics.retention.rates import YEAR
+from revops_analysis.metrics.retention.rounding import MICRO
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
@@ -39,6 +46,30 @@ class NrrState:
     frame: pd.DataFrame
     counts_reactivated: bool
 
+    def changes_since(self, before: NrrState) -> pd.DataFrame:
+        """How each account's revenue changed since an earlier state, by account_id: segment, was (it paid then), ratio.
+
+        This state has both months at its own rates and with what was booked late; who paid is as known then. Accounts
+        without revenue to compare with are left out. Found once.
+        """
+        if before not in self._changes:
+            self._changes[before] = self._changed(before)
+        return self._changes[before]
+
+    @cached_property
+    def _changes(self) -> dict[NrrState, pd.DataFrame]:
+        return {}
+
+    def _changed(self, before: NrrState) -> pd.DataFrame:
+        frame = self.frame
+        then = before.frame.set_index("account_id")["m0"]
+        paid = frame["account_id"].map(then).fillna(0.0) > 0
+        start, end = frame[f"m{self.month - before.month}"], frame["m0"]
+        left_base = frame[f"m{YEAR}"]
+        ratio = np.where(paid, end / start.where(start > 0), end / left_base.where(left_base > 0))
+        rows = frame[["account_id", "segment"]].assign(was=paid, ratio=ratio).set_index("account_id")
+        return rows[rows["ratio"].notna()]
+
     @property
     def label(self) -> str:
         """The month as YYYY-MM."""
@@ -50,7 +81,7 @@ class NrrState:
             return self.frame["m0"]
         return self.frame["m0"].where(self.frame[f"n{back}"] == back + 1, 0.0)
 
-    @property
+    @cached_property
     def nrr(self) -> float:
         """Net retention of the month as it was published on the day; null where twelve months before are not known."""
         if self.month - YEAR < self.first:
@@ -63,55 +94,30 @@ class NrrState:
 def nrr_states(snapshot: Snapshot) -> tuple[NrrState, ...]:
     """The states at the last complete month and every third before it, oldest first; empty without revenue.
 
-    Each is taken from the snapshot of its own month's end: terms that were booked later, and back-dated, are not in it.
-    Of a workspace the past ones are kept beside the data, because they never change.
+    Each is what the day of its own month's end knew (the last: the snapshot's): terms that were booked later, and
+    back-dated, are not in it.
     """
     revenue = recurring_revenue(snapshot)
     if revenue is None:
         return ()
     months = range(revenue.first, revenue.last + 1)[::-1][::STEP][::-1]
-    parts = [(number, _past_frame(snapshot, number)) for number in months[:-1]]
-    parts.append((revenue.last, _frame(snapshot, revenue.last)))
+    days = [*(month_end(number) for number in months[:-1]), snapshot.as_of]
     segments, counts = _segments(snapshot), snapshot.definitions.nrr_counts_reactivated
     states = []
-    for number, frame in parts:
+    for number, known in zip(months, revenue_on_days(snapshot, days, YEAR + 1), strict=True):
+        frame = _frame(known)
         labels = frame["account_id"].map(segments).astype(object)
         named = frame.assign(segment=labels.where(labels.notna(), None))
         states.append(NrrState(number, month_end(number), revenue.first, named, counts))
     return tuple(states)
 
 
-def _past_frame(snapshot: Snapshot, month: int) -> pd.DataFrame:
-    """The frame of a month that is over, from the file if there is one."""
-    from revops_analysis.models.kept_files import Kept, key_of, model_folder
-
-    then = snapshot.at(month_end(month))
-    project = getattr(snapshot, "project", None)
-    if project is None:
-        return _frame(then, month)
-    kept = Kept(model_folder(project, snapshot.source), "nrr-state", key_of(then, month=month))
-    known = kept.read([_FILE])
-    if known is not None:
-        return pd.read_parquet(io.BytesIO(known[_FILE]))
-    frame = _frame(then, month)
-    kept.write({_FILE: frame.to_parquet(index=False)})
-    return frame
-
-
-_FILE = "frame.parquet"
-
-
-def _frame(snapshot: Snapshot, month: int) -> pd.DataFrame:
-    """Revenue at the month and before it, as the snapshot knows it; a row an account that paid in the year up to it."""
-    if recurring_revenue(snapshot) is None:  # all that was paid by then was booked later
-        names = [*(f"m{back}" for back in BACK), *(f"n{back}" for back in BACK if back)]
-        return pd.DataFrame({"account_id": pd.Series(dtype=object), **{n: pd.Series(dtype=float) for n in names}})
-    table = require_revenue(snapshot).table
-    recent = table.filter((table.month >= month - YEAR) & (table.month <= month))
-    paid = recent.group_by(["account_id", "month"]).aggregate(mrr=_.mrr.sum()).filter(_.mrr > 0)
-    at = {f"m{back}": paid.mrr.sum(where=paid.month == month - back).cast("float64").fill_null(0.0) for back in BACK}
-    since = {f"n{back}": (paid.month >= month - back).sum() for back in BACK if back}
-    return paid.group_by("account_id").aggregate(**at, **since).order_by("account_id").to_pandas()
+def _frame(known: AccountMonths) -> pd.DataFrame:
+    """A row an account that paid in the year up to the month."""
+    paid = np.maximum(known.mrr, 0)[::-1]  # the month itself first
+    at = {f"m{back}": paid[back] / MICRO for back in BACK}
+    since = {f"n{back}": (paid[: back + 1] > 0).sum(axis=0) for back in BACK if back}
+    return pd.DataFrame({"account_id": known.accounts, **at, **since})
 
 
 def _segments(snapshot: Snapshot) -> pd.Series:

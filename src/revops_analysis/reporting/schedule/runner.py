@@ -19,13 +19,11 @@ from revops_analysis.definitions import load_definitions
 from revops_analysis.errors import ConfigurationError, DataRefusedError, UnreachableError
 from revops_analysis.periods import period_containing
 from revops_analysis.project import Project
-from revops_analysis.reporting.assembly import write_list_of_runs
 from revops_analysis.reporting.mail.dispatch import Dispatch
 from revops_analysis.reporting.mail.run_folder import read_run
 from revops_analysis.reporting.mail.send import MailRequest, send_run
 from revops_analysis.reporting.mail.settings import letter_settings, server_settings
 from revops_analysis.reporting.preparation import RunRequest, Watcher, find_data, load_data
-from revops_analysis.reporting.publish import only_one
 from revops_analysis.reporting.run import RunResult, run_report
 from revops_analysis.reporting.schedule import problems
 from revops_analysis.reporting.schedule.condition import figures_digest, reason_not_to_send
@@ -205,9 +203,6 @@ class _Work:
         result = self.tools.render(request, self.project, log)
         if result.failed:
             return self._ended(slot, "failed", problems.of_chapters(result), log)
-        if result.reused:  # a crash may have come between publishing it and listing it
-            with only_one(reports, "index"):
-                write_list_of_runs(reports)
         place = result.folder.relative_to(reports).as_posix()
         return self._mark(slot, state="rendered", folder=place, figures=figures_digest(read_run(result.folder)))
 
@@ -237,7 +232,7 @@ class _Work:
         return self._mark(slot, tries=tries, next_try=again, note=problem.note)
 
     def _ended(self, slot: Slot, state: State, problem: Problem, log: LastLines) -> Slot:
-        log.say(f"{state.capitalize()}: {problem.what}")
+        log.say(" ".join(part for part in (f"{state.capitalize()}: {problem.what}", problem.fix) if part))
         lines = "\n".join(part for part in (log.text, problem.trace) if part)
         return self._mark(slot, state=state, note=problem.note, log=lines, told=False, tries=0, next_try=None)
 
@@ -257,7 +252,7 @@ class _Work:
             untold = " ".join(str(error).split())
         if not untold:
             return self._mark(slot, told=True, next_try=None)
-        log.say(f"Nobody could be told for certain: {untold}")
+        log.say(f"Nobody could be told for certain: {' '.join(untold.split())}")
         return self._mark(slot, tries=slot.tries + 1, next_try=self.at + _wait(slot.tries))
 
 

@@ -79,6 +79,17 @@ def find_duplicates(snapshot: Snapshot, table: str, threshold: float = THRESHOLD
     return search(records, threshold, say)
 
 
+def known_duplicates(
+    snapshot: Snapshot, table: str, threshold: float | None = None, say: Say = lambda _: None
+) -> Found:
+    """As `find_duplicates`, in the rows as loaded; found once a snapshot, however often it is asked for.
+
+    `threshold` is by default that of the definitions.
+    """
+    limit = snapshot.definitions.duplicates.threshold if threshold is None else threshold
+    return snapshot.once(("found", table, limit), lambda: find_duplicates(snapshot.as_loaded, table, limit, say))
+
+
 def search(records: Records, threshold: float, say: Say = lambda _: None) -> Found:
     """Train, compare and cluster normalised records; closes their connection."""
     model = model_of(records.table)

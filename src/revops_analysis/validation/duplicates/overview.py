@@ -14,7 +14,7 @@ import pandas as pd
 
 from revops_analysis.validation.duplicates.effects import OPEN_DEALS, effects
 from revops_analysis.validation.duplicates.explain import sentences
-from revops_analysis.validation.duplicates.find import Found, find_duplicates
+from revops_analysis.validation.duplicates.find import Found, known_duplicates
 from revops_analysis.validation.duplicates.merge_plan import merge_plan
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Duplicates:
     def headline(self) -> str:
         """The finding in a sentence: how many duplicates, in how many clusters, and the money they touch."""
         found, clusters = self.found, int(self.found.clusters["cluster"].nunique())
+        if not found.records:
+            return f"There are no {found.table.split('-')[0]} in which to look for duplicates."
         if found.table == "leads-contacts":
             return f"{len(found.linked):,} of {found.records:,} leads are contacts already{self._money()}."
         word = _WORDS[found.table]
@@ -135,8 +137,7 @@ def duplicates_in(
     limit = snapshot.definitions.duplicates.threshold if threshold is None else threshold
 
     def look() -> Duplicates:
-        loaded = snapshot.as_loaded
-        found = find_duplicates(loaded, table, limit, say)
+        loaded, found = snapshot.as_loaded, known_duplicates(snapshot, table, limit, say)
         return Duplicates(loaded, found, effects(loaded, found))
 
     return snapshot.once(("duplicates", table, limit), look)

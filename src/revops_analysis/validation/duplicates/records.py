@@ -52,6 +52,14 @@ class Records:
         """Whether records of one table are compared with those of another, and not among themselves."""
         return self.table == "leads-contacts"
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there are two records to compare; where tables are compared, one on each side."""
+        if not self.is_link:
+            return self.count >= 2
+        (sides,) = self.con.execute("SELECT count(DISTINCT source_dataset) FROM records").fetchone()
+        return int(sides) == len(self.table.split("-"))
+
 
 def read_records(snapshot: Snapshot, table: str) -> Records:
     """Read and normalise the records that exist at the end of the snapshot's day.

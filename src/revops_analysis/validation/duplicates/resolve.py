@@ -7,19 +7,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from revops_analysis.validation.duplicates.find import find_duplicates
+from revops_analysis.validation.duplicates.find import Say, known_duplicates
 
 if TYPE_CHECKING:
     from revops_analysis.tables.snapshot import Snapshot
 
 
-def survivors(snapshot: Snapshot, table: str) -> dict[str, str]:
+def survivors(snapshot: Snapshot, table: str, say: Say = lambda _: None) -> dict[str, str]:
     """The record under which each duplicate of a table counts: duplicate → survivor, as of the snapshot's day.
 
     Who is one with whom is taken from what is known on that day, also for figures of earlier days: like every value
     without a history.
     """
-    found = find_duplicates(snapshot.as_loaded, table, snapshot.definitions.duplicates.threshold)
+    found = known_duplicates(snapshot, table, say=say)
     copies = found.clusters[~found.clusters["is_survivor"].astype(bool)]
     return dict(zip(copies["record"], copies["cluster"], strict=True))
 

@@ -43,7 +43,7 @@ def pair_columns(model: Model) -> list[str]:
 
 def score(records: Records, model: Model, weights: Weights) -> Scored:
     """Compare the blocked records; see `Scored`."""
-    if records.count < 2:
+    if not records.has_pairs:
         return Scored(pd.DataFrame(columns=pair_columns(model)), 0)
     with quiet():
         linker = make_linker(records, model, weights)

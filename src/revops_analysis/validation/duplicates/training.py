@@ -22,7 +22,7 @@ from revops_analysis.validation.duplicates.model import Field, Level, Model
 from revops_analysis.validation.duplicates.records import Records
 
 SEED = 20_260_930
-RANDOM_PAIRS = 4e5
+RANDOM_PAIRS = 1e5
 MOST_TRAINING_PAIRS = 1e6
 LEAST_TRAINING_PAIRS = 30
 """Fewer pairs that agree in a field say nothing about the others."""
@@ -73,8 +73,8 @@ def default_weights(model: Model, prior: float, notes: tuple[str, ...] = ()) -> 
 def train(records: Records, model: Model, say: Callable[[str], None] = lambda _: None) -> Weights:
     """Train the weights of a model on its records (which must be blocked already); see the module's text."""
     prior = default_prior(records.count)
-    if records.count < 2:
-        return default_weights(model, prior, ("Fewer than two records: nothing to train.",))
+    if not records.has_pairs:
+        return default_weights(model, prior, ("No two records to compare: nothing to train.",))
     with quiet():
         linker = make_linker(records, model, default_weights(model, prior))
         say("Weighing agreement by chance")
