@@ -104,7 +104,8 @@ def one_company(scenario: str, seed: int, scale: float, folder: str) -> dict[str
     found = [finding for answer in answers.values() for finding in answer.findings]
     compared = Path(folder) / "comparisons" / f"{scenario}_{scale:g}_{seed}.parquet"
     compared.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat([answer.comparisons for answer in answers.values()], ignore_index=True).to_parquet(compared)
+    tables = [answer.comparisons for answer in answers.values() if len(answer.comparisons)]
+    pd.concat(tables, ignore_index=True).to_parquet(compared)
     critical = [finding.id for finding in found if finding.severity == "critical"]
     row = {
         "scenario": scenario,

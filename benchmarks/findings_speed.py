@@ -2,9 +2,9 @@
 
 `python -m benchmarks.findings_speed [--scale S]`
 
-A simulated company straight in memory; each comparing detector of the pipeline once, with what it reads. The plain peer
-takes the closed deals as a frame and, for every cut and span of `win_rate_drop`, filters both sides and asks scipy for
-Fisher's exact test; it controls nothing, weighs nothing and says nothing.
+A simulated company straight in memory; each comparing detector of pipeline and retention once, with what it reads. The
+plain peer takes the closed deals as a frame and, for every cut and span of `win_rate_drop`, filters both sides and asks
+scipy for Fisher's exact test; it controls nothing, weighs nothing and says nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-DETECTORS = ("win_rate_drop", "stage_slowed", "stage_conversion_drop", "seller_stalls", "deal_size_drop")
+DETECTORS = (
+    *("win_rate_drop", "stage_slowed", "stage_conversion_drop", "seller_stalls", "deal_size_drop"),
+    *("cycle_longer", "pipeline_created_drop", "nrr_decline", "grr_decline"),
+)
 TARGET = 10.0
 """Seconds for more than 200 cuts, scale 1."""
 

@@ -210,11 +210,12 @@ def relevance_of(dims: pd.Series) -> list[float]:
 def clearest(cases: Cases, held: pd.DataFrame, compare: Compare) -> pd.Series:
     """Which of the changes that hold say something of their own, as a mask over `held`.
 
-    From the clearest on, each dimension of a cut having to make it twenty times as clear: a cut within one that was
-    kept is left out unless it fell further than the rest of that (p ≤ .025); any other is left out if, without the
-    cases of those kept, it hardly departs (p > .01). In the end so is one that departs only because of a narrower one.
+    From the clearest on, each dimension of a cut (but a segment alone) having to make it twenty times as clear: a cut
+    within one that was kept is left out unless it fell further than the rest of that (p ≤ .025); any other is left out
+    if, without the cases of those kept, it hardly departs (p > .01). In the end so is one that departs only because of
+    a narrower one.
     """
-    order = (held["p_value"].clip(lower=1e-300) * 20.0 ** held["dims"].map(len)).sort_values(kind="stable").index
+    order = (held["p_value"].clip(lower=1e-300) * 20.0 ** held["dims"].map(_depth)).sort_values(kind="stable").index
     rows = dict(zip(held.index, held.to_dict("records"), strict=True))
     members = {label: cases.members(row["dims"]) for label, row in rows.items()}
 
@@ -236,6 +237,11 @@ def clearest(cases: Cases, held: pd.DataFrame, compare: Compare) -> pd.Series:
         if narrower and not without(label, narrower)["p_lower"] <= _HARDLY:
             kept.remove(label)
     return pd.Series(held.index.isin(kept), index=held.index)
+
+
+def _depth(dims: Dims) -> int:
+    """How many dimensions a cut has, none for a segment alone: that one of three fell is as likely as that all did."""
+    return 0 if {name for name, _ in dims} == {"segment"} else len(dims)
 
 
 def _alone(cases: Cases, members: npt.NDArray[np.bool_], span: int, compare: Compare) -> pd.Series:

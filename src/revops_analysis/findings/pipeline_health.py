@@ -108,26 +108,27 @@ def _cost(question: Question, flag: str, amount: float) -> _Cost:
     from revops_analysis.models.ageing_effect import ageing_effect
 
     found = ageing_effect(question.snapshot, flag)
-    if found.effect is None or not found.is_lower:
-        seen = "" if found.effect is None else f": {_points(found.effect)}"
-        seen += "" if found.low is None or found.high is None else f" ({_points(found.low)} to {_points(found.high)})"
-        words = (
-            f"What that costs is not known: {found.reason}."
-            if found.reason
-            else (f"That such deals are won less often could not be shown{seen}, so no loss is stated.")
+    effect, low, high = found.effect, found.low, found.high
+    if effect is None:
+        return _Cost(None, None, _UNKNOWN, f"What that costs is not known: {found.reason}.")
+    if not found.is_lower:
+        between = "" if low is None or high is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+        seen = f"{100 * effect:+.1f} points{between}"
+        return _Cost(
+            None,
+            None,
+            _UNKNOWN,
+            f"That such deals are won less often could not be shown: {seen}, so no loss is stated.",
         )
-        return _Cost(None, None, "an amount that is not known", words)
-    loss = -found.effect * amount
+    loss = money(-effect * amount, question.currency)
     words = (
-        f"Such deals were won within {found.horizon_days} days {-100 * found.effect:.0f} points less often than others "
-        f"of their stage and age, which is {money(loss, question.currency)}."
+        f"Such deals were won within {found.horizon_days} days {-100 * effect:.0f} points less often than others of "
+        f"their stage and age, which is {loss}."
     )
-    low, high = found.low, found.high
-    return _Cost(loss, chance_above(0.0, low, high, found.effect), money(loss, question.currency), words)
+    return _Cost(-effect * amount, chance_above(0.0, low, high, effect), loss, words)
 
 
-def _points(effect: float) -> str:
-    return f"{100 * effect:+.1f} points"
+_UNKNOWN = "an amount that is not known"
 
 
 def _has_thresholds(question: Question) -> bool:

@@ -6,6 +6,8 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm
 
 from revops_analysis.findings.building import Judgement, Subject, build, figure, severity_of
 from revops_analysis.findings.comparison import Comparisons, Row
@@ -35,7 +37,13 @@ MINIMUM_WON = 10
 """A cut with fewer won deals on either side is not compared."""
 
 SMALLER = 0.85
-"""The size against before that weights are chosen for."""
+"""The size, or the pace, against before that weights are chosen for."""
+
+TOLERATED = 0.95
+"""A size or a pace down to this part of the one before is no matter: typical sizes drift by a few points a year with
+what is sold within a segment, and it must be less than that beyond chance."""
+
+_PRIOR = 10.0  # cases that all strata together count for in the variance of one
 
 FAR = 0.1
 """Share of the target that must be missing before it is critical."""
@@ -45,8 +53,8 @@ FAR = 0.1
 def deal_size_drop(question: Question) -> Answer:
     """Deals that are won for less than such deals were in the two years before, like with like by segment and type.
 
-    The typical size is the geometric mean: one large deal does not make it. Money: what was won ÷ the ratio, less what
-    was won.
+    By more than 5% (`TOLERATED`). The typical size is the geometric mean: one large deal does not make it. Money: what
+    was won ÷ the ratio, less what was won.
     """
     cuts = dated_cuts(question.snapshot, CUTS)
     cases = _sizes(closed_cases(question.snapshot, question.end, cuts))
@@ -61,12 +69,18 @@ def deal_size_drop(question: Question) -> Answer:
     frame = enough.assign(
         n=enough["size"].astype("int64"),
         effect=enough["ratio"],
-        p_value=enough["p_lower"],
+        p_value=_beyond_drift(enough),
         money=enough["amount"] * (1 / enough["ratio"] - 1).clip(lower=0.0),
         weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
         watch=watch_of(enough["dims"]),
     )
     return Comparisons(frame, "ratio", partial(_smaller, cases), lambda held: clearest(cases, held, compare))
+
+
+def _beyond_drift(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """How likely such a trend of logarithms is if what is tolerated has come."""
+    at: npt.NDArray[np.float64] = norm.cdf((rows["slope"] - np.log(TOLERATED)) / rows["spread"])
+    return at
 
 
 def _sizes(closed: Cases) -> Cases:
@@ -78,12 +92,18 @@ def _sizes(closed: Cases) -> Cases:
     return Cases(frame, np.log(amount[priced]), np.ones(len(frame)), stratum_of(frame, names))
 
 
-def _deviation(cases: Cases) -> float:
-    """Standard deviation of a logarithm within strata."""
+def _deviation(cases: Cases) -> npt.NDArray[np.float64]:
+    """Standard deviation of a logarithm in each stratum: expansions vary far more than first deals.
+
+    A stratum's own variance counts by its cases, that of all strata together as if it were ten more.
+    """
     count = np.bincount(cases.stratum)
     mean = np.bincount(cases.stratum, cases.hit) / np.maximum(count, 1)
-    rest: npt.NDArray[np.float64] = cases.hit - mean[cases.stratum]
-    return float(np.sqrt((rest**2).sum() / max(len(rest) - (count > 0).sum(), 1)))
+    squares = np.bincount(cases.stratum, (cases.hit - mean[cases.stratum]) ** 2)
+    free = np.maximum(count - 1, 0)
+    usual = squares.sum() / max(free.sum(), 1)
+    deviation: npt.NDArray[np.float64] = np.sqrt((squares + _PRIOR * usual) / (free + _PRIOR))
+    return deviation
 
 
 def _smaller(cases: Cases, question: Question, row: Row) -> Finding:
@@ -112,17 +132,13 @@ def _explained(cases: Cases, row: Row, currency: str) -> str:
     return f" Of the change of their mean, {rate} is size ({worst} of it {found.worst}) and {mix} the mix of segments."
 
 
-SLOWER = 0.85
-"""The pace of winning against before that weights are chosen for."""
-
-
 @detector("cycle_longer", CHAPTER, facts=("cut", "period", "days", "before", "amount", "n"), budget=0.5, watch=0.5)
 def cycle_longer(question: Question) -> Answer:
     """Deals that took longer from creation to winning than such deals did in the two years before, like with like.
 
-    What is compared is the pace, one over the geometric mean of days: below 1 is longer. A deal won on the day of its
-    creation counts as one day. Deals that are still open are `stage_slowed`'s matter. Money: a day's bookings of the
-    cut × the days more, which is what comes so much later, once.
+    By more than 5% (`TOLERATED`). What is compared is the pace, one over the geometric mean of days: below 1 is longer.
+    A deal won on the day of its creation counts as one day. Deals that are still open are `stage_slowed`'s matter.
+    Money: a day's bookings of the cut × the days more, which is what comes so much later, once.
     """
     cuts = dated_cuts(question.snapshot, CUTS)
     cases = _paces(closed_cases(question.snapshot, question.end, cuts))
@@ -139,11 +155,11 @@ def cycle_longer(question: Question) -> Answer:
     frame = enough.assign(
         n=enough["size"].astype("int64"),
         effect=enough["ratio"],
-        p_value=enough["p_lower"],
+        p_value=_beyond_drift(enough),
         before=before,
         days=before + longer,
         money=(enough["amount"] / (SLICE_DAYS * enough["span"]) * longer).clip(lower=0.0),
-        weight=weights_for(enough, -np.log(SLOWER), relevance_of(enough["dims"])),
+        weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
         watch=watch_of(enough["dims"]),
     )
     return Comparisons(frame, "ratio", _longer, lambda held: clearest(cases, held, compare))

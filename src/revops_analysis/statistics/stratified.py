@@ -105,11 +105,12 @@ def compare_shares(group: Group, other: Group, confidence: float = 0.95) -> pd.D
     return pd.DataFrame(columns)
 
 
-def compare_logs(group: Group, other: Group, deviation: float, confidence: float = 0.95) -> pd.DataFrame:
+def compare_logs(group: Group, other: Group, deviation: float | FloatArray, confidence: float = 0.95) -> pd.DataFrame:
     """Typical size in `group` against `other`, like for like: (Σ of logarithms, cases), a row a cut.
 
-    `deviation`: the standard deviation of a logarithm within strata. Columns: `ratio` of the geometric means with
-    `low` and `high`, `spread` (standard error of its logarithm), `p_lower`, `p_higher`. Null where nothing compares.
+    `deviation`: the standard deviation of a logarithm within strata, one for all or a number each. Columns: `ratio` of
+    the geometric means with `low` and `high`, `spread` (standard error of its logarithm), `p_lower`, `p_higher`. Null
+    where nothing compares.
 
     >>> one, two = (np.array([[50.0]]), np.array([[100.0]])), (np.array([[280.0]]), np.array([[400.0]]))
     >>> compare_logs(one, two, 1.0)[["ratio", "p_lower"]].round(3).to_numpy().tolist()
@@ -119,10 +120,10 @@ def compare_logs(group: Group, other: Group, deviation: float, confidence: float
     weight = _ratio(n1 * n0, n1 + n0)
     total = weight.sum(axis=1)
     difference = _ratio((weight * (_ratio(s1, n1) - _ratio(s0, n0))).sum(axis=1), total, np.nan)
-    spread = _ratio(np.float64(deviation), np.sqrt(total), np.inf)
+    spread = _ratio(np.sqrt((weight * np.square(deviation)).sum(axis=1)), total, np.inf)
     half = normal_quantile(confidence) * spread
     known = total > 0
-    at = difference / spread
+    at = np.where(known, _ratio(difference, spread), np.nan)
     columns = {
         "spread": spread,
         "ratio": np.exp(difference),
@@ -185,7 +186,7 @@ def trend_of_shares(group: Group, scores: npt.ArrayLike, dispersion: float = 1.0
     return pd.DataFrame({"slope": _ratio(moved, whole, np.nan), "spread": spread, "p_lower": lower, "p_higher": higher})
 
 
-def trend_of_logs(group: Group, scores: npt.ArrayLike, deviation: float) -> pd.DataFrame:
+def trend_of_logs(group: Group, scores: npt.ArrayLike, deviation: float | FloatArray) -> pd.DataFrame:
     """How a typical size changes with a score: as `trend_of_rates`, of (Σ of logarithms, cases); `deviation` as in
     `compare_logs`.
 
@@ -197,8 +198,9 @@ def trend_of_logs(group: Group, scores: npt.ArrayLike, deviation: float) -> pd.D
     away, second, _ = _scored(n, w)
     moved = ((s * w).sum(axis=-1) - s.sum(axis=-1) * away).sum(axis=-1)
     whole = second.sum(axis=-1)
-    spread = _ratio(np.float64(deviation), np.sqrt(whole), np.inf)
-    at = np.where(whole > 0, _ratio(moved, deviation * np.sqrt(whole)), np.nan)
+    error = np.sqrt((second * np.square(deviation)).sum(axis=-1))
+    spread = _ratio(error, whole, np.inf)
+    at = np.where(error > 0, _ratio(moved, error), np.nan)
     return pd.DataFrame(
         {"slope": _ratio(moved, whole, np.nan), "spread": spread, "p_lower": ndtr(at), "p_higher": ndtr(-at)}
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.findings_company import company as simulated
 
 from builders import make_definitions, make_snapshot
-from findings.test_planted import simulated
 from revops_analysis.metrics.dealflow.stage_chain import POINT, StageWhatIf, stage_what_if
 from revops_analysis.periods import Period
 from revops_analysis.tables.snapshot import Snapshot
@@ -89,6 +88,6 @@ def test_without_history_or_wins_it_says_so() -> None:
     assert stage_what_if(company((0, 0, 0, 0, 0)), YEAR).reason == "no deal was won in the year"
 
 
-def test_the_planted_slow_stage_is_the_one_where_less_time_brings_most(tmp_path: Path) -> None:
-    snapshot = Snapshot(simulated(tmp_path, scenario="slow_stage", scale=0.3), make_definitions(), "2026-09-30")
+def test_the_planted_slow_stage_is_the_one_where_less_time_brings_most() -> None:
+    snapshot = simulated(0, "slow_stage", 0.3).snapshot
     assert stage_what_if(snapshot, YEAR).slowest == "Proposal"
