@@ -87,7 +87,12 @@ def _spark_store(rows: dict[str, list[dict[str, Any]]]) -> SparkStore:
     from revops_analysis.tables.schema import TABLES
     from revops_analysis.tables.warehouse import WarehouseInfo
 
-    settings = {"sql.session.timeZone": "UTC", "ui.enabled": "false", "sql.shuffle.partitions": "2"}
+    settings = {
+        "driver.memory": "3g",
+        "sql.session.timeZone": "UTC",
+        "ui.enabled": "false",
+        "sql.shuffle.partitions": "2",
+    }
     builder = SparkSession.builder.master("local[2]")
     for key, value in settings.items():
         builder = builder.config(f"spark.{key}", value)
