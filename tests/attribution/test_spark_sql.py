@@ -1,7 +1,4 @@
-"""Every expression of journeys and credit can be written in Spark's SQL: an operation it lacks is seen here.
-
-What is computed on Spark is compared with DuckDB by `python -m benchmarks.attribution_spark`, which needs pyspark.
-"""
+"""Every expression of journeys and credit can be written in Spark's SQL: an operation it lacks is seen here."""
 
 from __future__ import annotations
 

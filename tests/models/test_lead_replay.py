@@ -147,8 +147,8 @@ def test_the_story_of_the_sample_company_holds_against_its_truth() -> None:
     joint = parse_rule(JOINT)
     found = replay(sample.snapshot, joint, None, "2023-01-01..2026-06-30")
     today, new = found.of(AGAINST), found.of(NEW)
-    assert today["passed_month"] / 0.6 == pytest.approx(200, rel=0.1)
-    assert new["passed_month"] / 0.6 == pytest.approx(74, rel=0.15)
+    assert today["passed_month"] / 0.4 == pytest.approx(200, rel=0.1)
+    assert new["passed_month"] / 0.4 == pytest.approx(74, rel=0.15)
     leads = sample.snapshot.table("leads")
 
     def good(rule):
