@@ -96,7 +96,7 @@ def _rows(workspace: Any, scenario: str, seed: int) -> pd.DataFrame:
     evidence = gather_evidence(workspace, [Cutoff(AS_OF, parse_period("2026-Q4", calendar))])
     labels = evidence.past.drop_duplicates("period").sort_values("first_day")["period"].tolist()
     periods = [parse_period(label, calendar) for label in labels[TRAINING:]]
-    watched = _Watched(BookingsModel(BookingsOptions(draws=4_000)))
+    watched = _Watched(BookingsModel(BookingsOptions(draws=4_000)), len(labels) - SCORED)
     tested = backtest(evidence, periods, (watched, *rivals(workspace.definitions)), BacktestOptions(WEEKS, workers=1))
     frame, _choices = with_choice(tested.frame)
     frame = frame[frame["period"].isin(labels[-SCORED:])]
@@ -105,15 +105,20 @@ def _rows(workspace: Any, scenario: str, seed: int) -> pd.DataFrame:
 
 
 class _Watched:
-    """The deal model, whose probabilities are noted as it forecasts; fitted again every second period, to save time."""
+    """The deal model, whose probabilities are noted as it forecasts.
 
-    def __init__(self, model: Any) -> None:
-        self.model, self.name, self.title = model, model.name, model.title
+    It is fitted again for each period that is judged (from `refits_from` past periods on), as whoever uses it does; of
+    those before, which only teach the selection, for every second, to save time.
+    """
+
+    def __init__(self, model: Any, refits_from: int) -> None:
+        self.model, self.name, self.title, self.refits_from = model, model.name, model.title, refits_from
         self.seen: dict[tuple[Any, str], pd.DataFrame] = {}
         self.fitted: Any = None
 
     def fit(self, evidence: Any) -> _Watched:
-        if self.fitted is None or evidence.past_periods % 2 == 0:
+        over = evidence.past_periods
+        if self.fitted is None or over >= self.refits_from or over % 2 == 0:
             self.fitted = self.model.fit(evidence)
         return self
 

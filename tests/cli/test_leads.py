@@ -17,8 +17,8 @@ RULE = "employees >= 80 and (visited_pricing_page = true or demo_requested = tru
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a sample company a fifth of the usual size."""
-    return company_of(tmp_path_factory.mktemp("project"), 0.2)
+    """A project with a sample company a tenth of the usual size."""
+    return company_of(tmp_path_factory.mktemp("project"), 0.1)
 
 
 def test_a_replay_in_every_format_says_the_same(home: Path) -> None:

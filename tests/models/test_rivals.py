@@ -342,6 +342,18 @@ def test_the_range_is_wider_than_the_past_where_the_past_is_short():
     assert quantiles[6] > 120
 
 
+@pytest.mark.parametrize(("ratios", "word"), [((1.4, 1.6), "little"), ((0.4, 0.6), "much")])
+def test_the_range_of_a_rule_that_always_errs_to_one_side_holds_what_it_says(ratios, word):
+    quantiles, notes = range_from_past(100.0, np.linspace(*ratios, 12))
+    assert quantiles[0] <= 100 <= quantiles[6]
+    assert list(quantiles) == sorted(quantiles)
+    assert 100 in quantiles
+    inner = np.quantile(np.linspace(*ratios, 12), QUANTILES[1:6], method="weibull") * 100
+    np.testing.assert_allclose(quantiles[1:6], inner)  # the other levels are what came of it
+    assert notes[-1] == f"It has said too {word} so far: its 95% range is extended to what it says."
+    assert len(range_from_past(100.0, np.linspace(0.9, 1.1, 12))[1]) == 2
+
+
 @pytest.mark.parametrize(("forecast", "n", "words"), [(100.0, 3, "there are 3"), (0.0, 9, "not above 0")])
 def test_no_range_without_enough_past_or_without_a_forecast(forecast, n, words):
     quantiles, notes = range_from_past(forecast, np.ones(n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,12 +12,12 @@ from typing import Any
 import pytest
 
 from reporting.fakes import passed_gate
+from reporting.opened import complaints_of, pages_in, served
 from reporting.projects import NASTY, chapter_notebook, make_project
 from revops_analysis.reporting.checker import Checker
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.progress import Progress
 from revops_analysis.reporting.run import run_report
-from revops_analysis.reporting.serve import server_for
 
 pytestmark = pytest.mark.browser
 PAGES = ("index.html", "wide.html", "fails.html", "gate.html")
@@ -173,24 +172,27 @@ def test_paper_has_no_code_and_no_contents(browser: Any, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
     """The same reports as `revops serve` serves them."""
-    with server_for(folder.parents[4]) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with served(folder.parents[4]) as place:
+        yield place
 
 
-@pytest.mark.parametrize("name", ["", *PAGES])
-def test_a_served_page_breaks_no_policy(browser: Any, folder: Path, address: str, name: str) -> None:
-    place = f"{folder.relative_to(folder.parents[4]).as_posix()}/{name}" if name else ""
-    opened = _open(browser, f"{address}{place}")
-    assert opened.complaints == []
-    assert {url for url in opened.requests if not url.startswith("data:")} <= {
-        f"{address}{place}",
-        f"{address}favicon.ico",
-    }
-    assert opened.page.evaluate("getComputedStyle(document.querySelector('.rv-page')).maxWidth") != "none"
+def test_no_served_page_breaks_the_policy_asks_for_anything_or_leads_nowhere(
+    browser: Any, folder: Path, address: str
+) -> None:
+    """Each is used: every column sorted, everything that folds unfolded."""
+    reports = folder.parents[4]
+    assert {path.rsplit("/", 1)[-1] for path in pages_in(reports)} == set(PAGES)
+    assert complaints_of(browser, reports, address) == {}
+
+
+def test_a_breach_of_the_policy_and_a_dead_link_are_seen(browser: Any, folder: Path, tmp_path: Path) -> None:
+    text = (folder / "gate.html").read_text()
+    (tmp_path / "bad.html").write_text(
+        text.replace("<main>", '<main><script>1</script><img src="https://example.com/x.png"><a href="no.html">x</a>')
+    )
+    with served(tmp_path) as address:
+        found = complaints_of(browser, tmp_path, address)["bad.html"]
+    assert {"script-src-elem inline", "img-src https://example.com/x.png", f"{address}no.html"} <= set(found)
 
 
 def test_a_served_table_sorts_and_its_csv_downloads(browser: Any, folder: Path, address: str) -> None:

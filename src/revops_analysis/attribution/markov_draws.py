@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from revops_analysis.attribution.journeys import Journeys
     from revops_analysis.periods import Period
 
-SPARSE_REPEATS = 200
-"""Most resamples of a chain with more memory than one touch: each is hundreds of equations for each channel. They fix
-the limits of a 95% interval to about a tenth of its width."""
+MOST_REPEATS = {1: 100_000, 2: 500, 3: 100}
+"""Most resamples by order: with more memory each is hundreds of equations for each channel. 100 fix the limits of a 95%
+interval to about a seventh of its width."""
 
-_EQUATIONS = 20_000
+_EQUATIONS = 3_000
 """How many equations are solved at once."""
 
 
@@ -31,10 +31,10 @@ def markov_draws(journeys: Journeys, period: Period, seed: int, options: Bootstr
     """Credit of value by channel in each resample of accounts, shape (repeats, channels of the paths).
 
     The chain is made again from each resample, at the order of the definitions. States that a resample does not meet
-    have no walk there, and weigh nothing. Above order 1 there are at most `SPARSE_REPEATS` resamples.
+    have no walk there, and weigh nothing. There are at most `MOST_REPEATS` resamples.
     """
     known = deal_paths(journeys)
-    asked = options if known.order == 1 else replace(options, repeats=min(options.repeats, SPARSE_REPEATS))
+    asked = replace(options, repeats=min(options.repeats, MOST_REPEATS[known.order]))
     counts = account_counts(known, walks_of(known.deals, period))
     return chain_credit(bootstrap_sums(counts, seed, asked), known)
 
@@ -73,7 +73,8 @@ def chain_credit(sums: FloatArray, known: DealPaths) -> FloatArray:
     leaves = sparse.csr_array((np.ones(len(met.begin)), (np.arange(len(met.begin)), met.begin)), (len(met.begin), size))
     leaving = wins + nulls + np.asarray(moves @ leaves)
     rate = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
-    drawn = _Drawn(begins, moves * rate[:, met.begin], value * rate)
+    drawn, met = _met(_Drawn(begins, moves * rate[:, met.begin], value * rate), met, (leaving > 0).any(axis=0))
+    size = len(met.channel)
     solve = _dense if known.order == 1 else _sparse
     whole = solve(drawn, met, np.ones(size, dtype=bool))
     lost = np.column_stack([whole - solve(drawn, met, met.channel != code) for code in range(channels)])
@@ -89,6 +90,14 @@ class _Drawn:
     begins: FloatArray
     goes: FloatArray
     earns: FloatArray
+
+
+def _met(drawn: _Drawn, met: Walks, kept: np.ndarray) -> tuple[_Drawn, Walks]:
+    """The same without the states that no resample meets, and the moves between them."""
+    number = np.cumsum(kept) - 1
+    moves = np.flatnonzero(kept[met.begin] & kept[met.end])
+    fewer = replace(met, channel=met.channel[kept], begin=number[met.begin[moves]], end=number[met.end[moves]])
+    return _Drawn(drawn.begins[:, kept], drawn.goes[:, moves], drawn.earns[:, kept]), fewer
 
 
 def _dense(drawn: _Drawn, met: Walks, kept: np.ndarray) -> FloatArray:
@@ -120,7 +129,8 @@ def _sparse(drawn: _Drawn, met: Walks, kept: np.ndarray) -> FloatArray:
         data[:, place[:size]] = 1.0
         data[:, place[size:]] -= drawn.goes[part][:, on]
         system = _blocks(data, slots % size, starts)
-        solved = splu(system).solve((drawn.earns[part] * kept).ravel()).reshape(len(data), size)
+        # States are numbered by what they remember, which leaves less to fill in than orders found by search.
+        solved = splu(system, permc_spec="NATURAL").solve((drawn.earns[part] * kept).ravel()).reshape(len(data), size)
         found.append(np.einsum("rc,rc->r", drawn.begins[part] * kept, solved))
     return np.concatenate(found) if found else np.zeros(0)
 

@@ -93,7 +93,7 @@ def _recorded(snapshot: Snapshot) -> ir.Table:
         lead_id=ibis.null("string"),
         campaign_id=ibis.null("string"),
         channel=ibis.cases(*[(done.kind == kind, channel) for kind, channel in channels.items()]),
-        responded_at=ibis.null("timestamp(6)"),
+        responded_at=ibis.null(done.occurred_at.type()),
         is_activity=ibis.literal(True),
     )
     return touches.union(mapped.select(*columns, "is_activity"))

@@ -41,6 +41,7 @@ def backtest_bookings(
     """
     options = options or ForecastOptions()
     _refuse_running(workspace, periods)
+    _weeks(tuple(periods) or (_ahead(workspace, ()),), weeks)  # a wrong week is refused before anything is computed
     evidence = gather_evidence(workspace, asked_cutoffs(Cutoff(workspace.as_of, _ahead(workspace, periods))))
     chosen = tuple(periods) or scored_periods(evidence, options)
     _refuse_unknown(workspace, chosen, evidence, options)

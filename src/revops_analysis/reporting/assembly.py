@@ -51,7 +51,8 @@ def assemble(
     for outcome in outcomes:
         page = pages.ChapterPage(outcome.name, prepared.title, outcome.error, banner, checks_text(gate))
         page = replace(page, opening=_opening(parts[outcome.name]))
-        (staged / f"{outcome.name}.html").write_text(pages.render_chapter(outcome.notebook, page), encoding="utf-8")
+        written = pages.without_dead_links(pages.render_chapter(outcome.notebook, page), parts)
+        (staged / f"{outcome.name}.html").write_text(written, encoding="utf-8")
         marked = _marked(outcome.notebook, banner)
         (staged / f"{outcome.name}.ipynb").write_text(nbformat.writes(marked) + "\n", encoding="utf-8")
     shutil.rmtree(staged / PARTS, ignore_errors=True)
@@ -73,7 +74,7 @@ def assemble(
     words = {"banner": banner, "checks": checks_text(gate)}
     pdf = printer.print(lambda: print_html(run, staged, words), staged, prepared.inputs.hash)
     first = pages.render_page("run_index.html.j2", banner=banner, run={**run, "pdf": pdf})
-    (staged / "index.html").write_text(first, encoding="utf-8")
+    (staged / "index.html").write_text(pages.without_dead_links(first, parts), encoding="utf-8")
     return Assembled([{key: chapter[key] for key in ("name", "title", "error")} for chapter in chapters], pdf)
 
 

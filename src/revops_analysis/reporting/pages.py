@@ -7,7 +7,7 @@ import copy
 import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _HEADING = re.compile(r"<h([23])>(.*?)</h\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+_TO_CHAPTER = re.compile(r'<a href="(?P<chapter>[a-z0-9_]+)\.html(?:#[^"]*)?">(?P<words>.*?)</a>', re.DOTALL)
+_ALWAYS = ("index", "gate")
 
 
 @lru_cache(maxsize=1)
@@ -50,6 +52,16 @@ def _policy(script_digest: str) -> str:
 def content_security_policy() -> str:
     """The policy that every page of ours carries, for a server to send as well."""
     return str(_frame()["policy"])
+
+
+def without_dead_links(page: str, chapters: Iterable[str]) -> str:
+    """The page with links to chapters that its run has not as plain words: a part of the company leaves some out.
+
+    >>> without_dead_links('<a href="nrr.html#f">NRR</a>, <a href="attribution.html">Sourced</a>', ["nrr"])
+    '<a href="nrr.html#f">NRR</a>, Sourced'
+    """
+    there = {*chapters, *_ALWAYS}
+    return _TO_CHAPTER.sub(lambda found: found[0] if found["chapter"] in there else found["words"], page)
 
 
 def _code_colours() -> str:

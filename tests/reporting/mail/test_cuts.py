@@ -28,12 +28,15 @@ recipients:
   - {name: Head of nowhere, address: nowhere@example.com, lists: [all], cut: region = Nowhere}
 """
 _OPEN = """
+from IPython.display import HTML, display
+
 from revops_analysis import open_workspace
 from revops_analysis.reporting.chapter import Chapter
 
 ws = open_workspace(source, as_of=as_of, data_hash=data_hash or None)
 chapter = Chapter("deals", ws, period=period, out=out, seed=seed)
 chapter.opening()
+display(HTML('<p><a href="leads.html">The leads</a></p>'))
 chapter.headline(ws.metric_result("open_pipeline", period=period))
 chapter.table(ws.deals.to_pandas()[["opportunity_id", "account_name", "amount"]], name="deals", title="Deals")
 chapter.table(ws.table("accounts").to_pandas().dropna(axis=1, how="all"), name="accounts", title="Accounts")
@@ -115,6 +118,8 @@ def test_no_file_of_the_cut_holds_an_account_of_the_rest(project: Project, sent:
     )
     assert "leads.html" in whole
     assert "leads.html" not in cut
+    assert b'<a href="leads.html">The leads</a>' in whole["deals.html"]
+    assert b"<p>The leads</p>" in cut["deals.html"]
 
 
 def test_no_part_of_the_mail_holds_an_account_of_the_rest(sent: tuple[Mailbox, list[Outcome]]) -> None:

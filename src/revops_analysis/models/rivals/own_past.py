@@ -31,7 +31,9 @@ def range_from_past(
     A level is read off the sorted ratios at place (n + 1) × level, which covers a new outcome as often as it says if
     the errors are exchangeable (the finite-sample correction of conformal prediction). Levels that lie beyond the
     smallest and largest ratio come from Student's t prediction limits of log ratios (of the ratios themselves where one
-    is 0). No quantile lies below what is booked. Fewer than 4 ratios, or a forecast of 0: null.
+    is 0). No quantile lies below what is booked. Fewer than 4 ratios, or a forecast of 0: null. A rule that always says
+    too little (or too much) may lie outside its own errors: the 95% range then reaches to what it says, and a sentence
+    says so.
 
     Source: Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005); Hahn & Meeker (1991), ch. 4.
 
@@ -52,7 +54,17 @@ def range_from_past(
     chosen = np.where(inside, read_off, _student(ratios, levels))
     chosen[_MIDDLE:] = np.maximum.accumulate(chosen[_MIDDLE:])
     chosen[: _MIDDLE + 1] = np.minimum.accumulate(chosen[_MIDDLE::-1])[::-1]
-    return tuple(float(value) for value in np.maximum(forecast * chosen, booked)), _notes(n)
+    low, high = chosen[0], chosen[-1]
+    chosen[0], chosen[-1] = min(low, 1.0), max(high, 1.0)
+    notes = (*_notes(n), *_one_sided(low, high))
+    return tuple(float(value) for value in np.maximum(forecast * chosen, booked)), notes
+
+
+def _one_sided(low: float, high: float) -> tuple[str, ...]:
+    """A sentence where what the rule says is no outcome to be expected, by its own past."""
+    if low <= 1.0 <= high:
+        return ()
+    return (f"It has said too {'little' if low > 1.0 else 'much'} so far: its 95% range is extended to what it says.",)
 
 
 def _student(ratios: npt.NDArray[np.float64], levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
