@@ -49,6 +49,8 @@ MINIMUM_DEALS = 20
 FEWER = 0.8
 """The number against the year before that weights are chosen for."""
 
+_HARDLY = 0.01  # what is left of the company counts as a fall of its own up to this p-value
+
 
 _FACTS = ("cut", "period", "n", "n_before", "share", "amount")
 
@@ -63,6 +65,8 @@ def pipeline_created_drop(question: Question) -> Answer:
     created = _created(question)
     counts = pd.concat([_counts(created, cut) for cut in ([], *([name] for name in created.columns if name in CUTS))])
     rows = pd.concat([_compared(counts, span) for span in SPANS], ignore_index=True)
+    # Cuts that hold the same deals as one before (the only product is the whole company) are looked at once.
+    rows = rows[~rows.round(2).duplicated(["span", "n", "n_before", "created", "created_before"])]
     enough = rows[rows["n_before"] >= MINIMUM_DEALS].reset_index(drop=True)
     if enough.empty:
         return NotAssessed(f"fewer than {MINIMUM_DEALS} deals were created in the year before that to {question.end}")
@@ -75,7 +79,32 @@ def pipeline_created_drop(question: Question) -> Answer:
         weight=weights_for(enough, -np.log(FEWER), relevance),
         watch=np.array(watch_of(enough["dims"])) * is_watched,
     )
-    return Comparisons(frame, "ratio", partial(_say, created))
+    return Comparisons(frame, "ratio", partial(_say, created), partial(_own, rows))
+
+
+def _own(rows: pd.DataFrame, held: pd.DataFrame) -> pd.Series:
+    """Which falls say something of their own: cuts of one dimension, and the company if it fell without them.
+
+    The same deals are in cuts of every dimension; the one with the clearest cut tells where they are missing. Where the
+    company fell without these cuts too, a cut is said only if it fell further (p ≤ .025). `rows`: all cuts and spans.
+    """
+    is_whole = held["dims"].map(len) == 0
+    if is_whole.all() or held.empty:
+        return is_whole
+    names = held["dims"].map(lambda dims: dims[0][0] if dims else "")
+    first = names[held.loc[~is_whole, "p_value"].sort_values(kind="stable").index[0]]
+    is_kept = names == first
+    if not is_whole.any():
+        return is_kept
+    whole, half = held[is_whole].iloc[0], (held["high"] / held["low"]).map(np.log) / 2
+    parts = rows[(rows["span"] == whole["span"]) & rows["dims"].isin(held.loc[is_kept, "dims"])]
+    left = [np.array([[float(whole[side] - parts[side].sum())]]) for side in ("n", "n_before")]
+    days = np.ones((1, 1))
+    alone = compare_rates((left[0], days), (left[1], days), dispersion=float(whole["dispersion"])).iloc[0]
+    if alone["p_lower"] > _HARDLY:
+        return is_kept
+    further = (held["ratio"] / whole["ratio"]).map(np.log) + np.hypot(half, float(half[is_whole].iloc[0])) <= 0
+    return is_whole | (is_kept & further)
 
 
 def _created(question: Question) -> pd.DataFrame:
@@ -138,7 +167,8 @@ def _compared(counts: pd.DataFrame, span: int) -> pd.DataFrame:
     amount, amount_before = (side.sum(axis=1) for side in (sums[:, :span], sums[:, YEAR : YEAR + span]))
     mean = np.divide(amount, later, out=np.zeros(len(later)), where=later > 0)
     columns = {"span": span, "n": later.astype(np.int64), "n_before": before.astype(np.int64), "mean": mean}
-    return found.assign(dims=counts["dims"].to_numpy(), **columns, created=amount, created_before=amount_before)
+    columns |= {"created": amount, "created_before": amount_before, "dispersion": most}
+    return found.assign(dims=counts["dims"].to_numpy(), **columns)
 
 
 def _won_share(created: pd.DataFrame) -> float:
