@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-from hypothesis import settings
+# One thread a process, before anything reads it: threads that wait for each other make small fits several times slower
+# on a machine with as many tests running as it has cores. Reports set the same for their kernels; no digit changes.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from revops_analysis.heavy_imports import keep_for_good
 

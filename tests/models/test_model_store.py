@@ -60,15 +60,19 @@ def states() -> pd.DataFrame:
     return make_states()
 
 
+@pytest.fixture(scope="module")
+def snapshot():
+    return make_snapshot({"opportunities": []})
+
+
 @pytest.fixture
-def kept(tmp_path, states, monkeypatch):
+def kept(tmp_path, states, snapshot, monkeypatch):
     """Ask for the model, and count how often it is fitted."""
     fitted = []
     fit = WinProbability.fit
     monkeypatch.setattr(WinProbability, "fit", lambda self, rows: fitted.append(1) or fit(self, rows))
     cutoffs = states[["cutoff", "period", "first_day", "last_day"]].drop_duplicates()
     evidence = Evidence(None, states, cutoffs, pd.DataFrame(), pd.DataFrame(), "USD")
-    snapshot = make_snapshot({"opportunities": []})
 
     def ask(options: WinModelOptions = SMALL, evidence: Evidence = evidence) -> WinProbability:
         return kept_win_model(snapshot, Project(tmp_path), evidence, options)
