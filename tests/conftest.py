@@ -21,7 +21,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from revops_analysis.heavy_imports import keep_for_good
+from revops_analysis.heavy_imports import keep_for_good  # noqa: E402
 
 if TYPE_CHECKING:
     from revops_analysis.workspace import Workspace
