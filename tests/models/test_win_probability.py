@@ -8,7 +8,6 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from models.evidence_cases import quarters
-from revops_analysis.models.calibration import log_odds
 from revops_analysis.models.cutoffs import week_ends
 from revops_analysis.models.features import FEATURES, GROUPS
 from revops_analysis.models.probability_scores import score_probabilities
@@ -185,21 +184,6 @@ def test_reasons_are_the_strongest_groups_with_signs_that_make_sense(parts, fitt
         first = fitted.reasons(rows, top=len(GROUPS)).head(len(GROUPS) - 3).set_index("group")
         assert sign * first.loc["activity", "effect"] > 0.02
     assert "last activity 0 days ago" in first.loc["activity", "text"]
-
-
-def test_the_process_counts_as_much_as_there_is_left_of_the_period(parts, fitted):
-    matrix = fitted.features(parts[1])
-    assert matrix["process_win"].isna().all()  # so the trees have learned nothing of it
-
-    def odds(share_left, process):
-        rows = matrix.assign(days_left=share_left * fitted.span_, process_win=process)
-        return (log_odds(fitted.predict_features(rows)) - fitted.intercept_) / fitted.slope_
-
-    own = float(log_odds(np.array([0.3]))[0])
-    np.testing.assert_allclose(odds(0.0, 0.3), odds(0.0, np.nan))
-    np.testing.assert_allclose(odds(0.5, 0.3), (odds(0.5, np.nan) + own) / 2)
-    for share_left in (1.0, 1.5):  # a period that lies ahead is wholly left
-        np.testing.assert_allclose(odds(share_left, 0.3), own)
 
 
 GUARD = WinModelOptions(minimum_wins=60, trees=10, learning_rate=0.3)

@@ -85,7 +85,6 @@ def write_model(model: WinProbability) -> tuple[bytes, bytes]:
         "win_rate": encoding.win_rate,
         "intercept": model.intercept_,
         "slope": model.slope_,
-        "span": model.span_,
         "silent": None if model.silent_ is None else model.silent_.as_dict(),
     }
     return _json(learned), sio.dumps(model.model_)
@@ -103,7 +102,6 @@ def read_model(learned: bytes, trees: bytes, options: WinModelOptions) -> WinPro
             levels = {name: tuple(values) for name, values in facts["levels"].items()}
             model.encoding_ = Encoding(levels, float(facts["win_rate"]))
             model.intercept_, model.slope_ = float(facts["intercept"]), float(facts["slope"])
-            model.span_ = float(facts["span"])
             silent = facts["silent"]
             model.silent_ = None if silent is None else SilentDeals.from_dict(silent, options.silent)
             model.model_ = _read_trees(trees)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from revops_analysis.models.calibration import calibration_line, expit, log_odds
+from revops_analysis.models.calibration import calibration_line, expit
 from revops_analysis.models.features import GROUPS, Encoding, describe, feature_matrix, with_features
 from revops_analysis.models.silent_deals import SilentDeals, SilentOptions
 
@@ -27,10 +27,7 @@ class WinModelOptions:
     `minimum_periods` that are over and `minimum_wins` different deals won are needed for a model; with less, the stage
     rates serve. On the latest periods, `calibration_share` of all, a model of the earlier ones is calibrated; the
     correction is drawn towards none as if `calibration_weight` deals had shown none. `amount_power`: rows weigh as this
-    power of their amount, because a forecast adds up amounts and not deals. `silent`: the process of silent deals;
-    `process_share`: its weight against the trees when the whole period is left, from where it falls to none at the end
-    (the longer the way to the outcome, the more a few rates that all weeks of all deals have shown are worth beside
-    trees that see outcomes only).
+    power of their amount, because a forecast adds up amounts and not deals. `silent`: the process of silent deals.
     """
 
     trees: int = 80
@@ -46,7 +43,6 @@ class WinModelOptions:
     calibration_weight: float = 1_000.0
     seed: int = 0
     silent: SilentOptions = field(default_factory=SilentOptions)
-    process_share: float = 1.0
 
 
 class WinProbability:
@@ -163,10 +159,9 @@ class WinProbability:
         self.silent_ = SilentDeals(self.options.silent).fit(known)
         matrix, won = self.features(known, None), known["won"].to_numpy()
         later, weights = self._is_later(known), self._weights(known)
-        self.span_ = float(((known["last_day"] - known["first_day"]).dt.days + 1).median())
         trial = self._boosted(matrix[~later], won[~later], weights[~later])
         self.intercept_, self.slope_ = calibration_line(
-            self._blended(trial, matrix[later]), won[later], self._share_of_deals(known[later])
+            trial.decision_function(matrix[later].to_numpy()), won[later], self._share_of_deals(known[later])
         )
         self.model_ = self._boosted(matrix, won, weights)
         return self.predict_features(matrix)
@@ -212,18 +207,7 @@ class WinProbability:
         return model.fit(matrix.fillna(nothing).to_numpy(), won, sample_weight=weights)
 
     def _log_odds(self, matrix: pd.DataFrame) -> Floats:
-        return self.intercept_ + self.slope_ * self._blended(self.model_, matrix)
-
-    def _blended(self, trees: Any, matrix: pd.DataFrame) -> Floats:
-        """Log odds of the trees and of the process, by the share of the period left; of the trees where it is silent.
-
-        `span_`, the days of a period, was learned.
-        """
-        process = matrix["process_win"].to_numpy(dtype="float64")
-        left = np.clip(matrix["days_left"].to_numpy(dtype="float64") / self.span_, 0.0, 1.0)
-        share = np.where(np.isnan(process), 0.0, left * self.options.process_share)
-        known = log_odds(np.nan_to_num(process, nan=0.5))
-        return np.asarray((1 - share) * trees.decision_function(matrix.to_numpy()) + share * known)
+        return self.intercept_ + self.slope_ * self.model_.decision_function(matrix.to_numpy())
 
     def _effects(self, states: pd.DataFrame, earlier: pd.DataFrame | None) -> Floats:
         """[deal × group]: probability as it is, less that with the group at what is typical of the stage."""

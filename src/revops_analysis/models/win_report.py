@@ -287,9 +287,7 @@ def _card(trial: WinTrial, scores: pd.DataFrame, options: TrialOptions) -> pd.Da
         "Training": (
             f"Gradient boosting, {win.trees} trees of {win.leaves} leaves at a learning rate of {win.learning_rate:g}. "
             "Two of its features, the chance to be alive and to be won if alive, come from a hidden Markov model of "
-            "the deals' weeks. The chance that it gives by itself is averaged with that of the trees: it counts as "
-            "much as there is left of the period, and nothing at the end. "
-            f"Rows weigh as their amount to the power of {win.amount_power:g}. Fewer than "
+            f"the deals' weeks. Rows weigh as their amount to the power of {win.amount_power:g}. Fewer than "
             f"{win.minimum_periods} periods that are over, or than {win.minimum_wins} deals won, and win rates by "
             "stage are used instead."
         ),
