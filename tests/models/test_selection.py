@@ -101,13 +101,22 @@ def row(mean, spread=10.0):
 
 def test_the_published_forecast_is_the_blend_with_the_stretched_range_never_below_what_is_certain():
     choice = choose(table({"deal_model": wild, "rule": right}))
-    found = apply_choice(choice, {"deal_model": row(200.0), "rule": row(100.0)}, 0.0)
-    assert found["mean"] == pytest.approx(100 + 100 * choice.weight)
+    found = apply_choice(choice, {"deal_model": row(200.0), "rule": row(180.0)}, 0.0)
+    assert found["mean"] == pytest.approx(180 + 20 * choice.weight)
     width = found["p90"] - found["p10"]
     assert width == pytest.approx(choice.stretch * 2 * 1.2816 * 10)
     quantiles = [apply_choice(choice, {"deal_model": row(200.0)}, 195.0)[name] for name in QUANTILE_NAMES]
     assert quantiles == sorted(quantiles)
     assert min(quantiles) == 195.0
+
+
+def test_a_rule_is_heard_no_further_from_the_model_than_it_has_been():
+    choice = choose(table({"deal_model": wild, "rule": right}))
+    assert choice.reach == pytest.approx(3.0, rel=1e-3)  # 300 of 100
+    for said, heard in ((225.0, 225.0), (9000.0, 230.0), (-9000.0, 170.0)):
+        found = apply_choice(choice, {"deal_model": row(200.0), "rule": row(said)}, -1e9)
+        assert found["mean"] == pytest.approx(choice.weight * 200 + (1 - choice.weight) * heard, rel=1e-3)
+    assert choose(table({"deal_model": right, "rule": right}, spread=0.0)).reach == np.inf
 
 
 def test_without_the_model_the_rule_stands_as_it_is_and_without_both_nothing_is_said():

@@ -42,7 +42,9 @@ class SelectionOptions:
 class Choice:
     """What was chosen for a cutoff: `weight` of the model, 1 − weight of `rival`, `stretch` of the model's range.
 
-    `periods` were scored; `reason` says why in a sentence.
+    `periods` were scored; `reason` says why in a sentence. `reach`: how far the rival has been from the model in the
+    past, in standard deviations of the model's range. The weight was learned from such distances, so a rule that
+    suddenly says something else altogether is heard no further than that.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Choice:
     stretch: float
     periods: int
     reason: str
+    reach: float = np.inf
 
 
 def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choice:
@@ -64,7 +67,8 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choic
     rival = _best_rival(table, options)
     weight = 1.0 if rival is None else _weight(table, rival, options)
     stretch = _stretch(table, weight, rival, options)
-    return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options))
+    reach = np.inf if rival is None else _reach(table, rival, options)
+    return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options), reach)
 
 
 def _by_cutoff(past: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -74,10 +78,15 @@ def _by_cutoff(past: pd.DataFrame, model: str) -> pd.DataFrame:
     if model not in means.columns:
         return pd.DataFrame({"period": pd.Series(dtype="object")})
     rows = known[known["method"] == model].set_index(["cutoff", "period"])
-    table = means.assign(outcome=rows["outcome"], spread=(rows["p90"] - rows["p10"]) / 2.5631)
+    table = means.assign(outcome=rows["outcome"], spread=_spread(rows))
     table = table[table[model].notna()].reset_index()
     order = {period: place for place, period in enumerate(table["period"].unique())}
     return table.assign(age=len(order) - 1 - table["period"].map(order))
+
+
+def _spread(rows: Any) -> Any:
+    """Standard deviation of the normal distribution with this 80% range."""
+    return (rows["p90"] - rows["p10"]) / 2.5631
 
 
 _FACTS = ("cutoff", "period", "outcome", "spread", "age")
@@ -92,7 +101,13 @@ def _best_rival(table: pd.DataFrame, options: SelectionOptions) -> str | None:
 
 
 def _importance(table: pd.DataFrame, options: SelectionOptions) -> pd.Series:
-    return 0.5 ** (table["age"] / options.half_life) / table["outcome"]
+    return 0.5 ** (table["age"] / options.half_life) / _size(table)
+
+
+def _size(table: pd.DataFrame) -> pd.Series:
+    """What errors are measured by: the outcome, at least half of the usual one, so that no tiny period decides alone."""
+    usual = float(table.drop_duplicates("period")["outcome"].median())
+    return table["outcome"].clip(lower=usual / 2)
 
 
 def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
@@ -101,8 +116,8 @@ def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float
     A normal prior around 1 holds it there while past errors leave the share in doubt; the weeks of a period count as
     one observation, because they share their outcome. Where a rule was right and the model was not, nothing holds it.
     """
-    gap = (table[options.model] - table[rival]) / table["outcome"]
-    needed = (table["outcome"] - table[rival]) / table["outcome"]
+    gap = (table[options.model] - table[rival]) / _size(table)
+    needed = (table["outcome"] - table[rival]) / _size(table)
     importance = 0.5 ** (table["age"] / options.half_life)
     squares = float((importance * gap**2).sum())
     if squares == 0:
@@ -112,6 +127,12 @@ def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float
     information = squares * table["period"].nunique() / len(table)
     belief = noise / options.weight_spread**2
     return float(np.clip((plain * information + belief) / (information + belief), 0.0, 1.0))
+
+
+def _reach(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
+    """The largest distance between model and rule, in standard deviations of the model; infinite without any range."""
+    apart = (table[options.model] - table[rival]).abs() / table["spread"].where(table["spread"] > 0)
+    return float(apart.max()) if apart.notna().any() else np.inf
 
 
 def _stretch(table: pd.DataFrame, weight: float, rival: str | None, options: SelectionOptions) -> float:
@@ -150,6 +171,9 @@ def apply_choice(choice: Choice, rows: Mapping[str, Mapping[str, Any]], certain:
         only = rival or {}
         return {name: float(only.get(name, np.nan)) for name in ("mean", *QUANTILE_NAMES)}
     other = model["mean"] if rival is None else rival["mean"]
+    limit = choice.reach * _spread(model)
+    if np.isfinite(limit):
+        other = float(np.clip(other, model["mean"] - limit, model["mean"] + limit))
     mean = choice.weight * model["mean"] + (1 - choice.weight) * other
     moved = {name: mean + choice.stretch * (model[name] - model["mean"]) for name in QUANTILE_NAMES}
     return {"mean": float(mean), **{name: max(float(value), certain) for name, value in moved.items()}}
