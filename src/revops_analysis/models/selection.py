@@ -105,7 +105,7 @@ def _importance(table: pd.DataFrame, options: SelectionOptions) -> pd.Series:
 
 
 def _size(table: pd.DataFrame) -> pd.Series:
-    """What errors are measured by: the outcome, at least half of the usual one, so that no tiny period decides alone."""
+    """What errors are measured by: the outcome, but at least half of the usual one: no tiny period decides alone."""
     usual = float(table.drop_duplicates("period")["outcome"].median())
     return table["outcome"].clip(lower=usual / 2)
 
