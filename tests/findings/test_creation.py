@@ -70,3 +70,8 @@ def test_what_varies_from_quarter_to_quarter_anyway_is_no_finding():
 
 def test_few_deals_are_no_evidence():
     assert "fewer than 20 deals" in ask(created("Outbound", 1, range(10))).reason
+
+
+@pytest.mark.parametrize("weeks", [range(200, 204), range(4)])
+def test_without_deals_in_the_year_before_nothing_is_called_fine(weeks):
+    assert "fewer than 20 deals were created" in ask(created("Outbound", 1, weeks)).reason

@@ -37,10 +37,11 @@ def test_the_money_of_late_answers_is_late_times_difference_times_value(ask) -> 
 
     (found,) = assess(ask(simulated().snapshot), "slow_response").findings
     shown = lead_handoff(simulated().snapshot, QUARTER)
-    # At the agreed hour the difference is not clear enough among all that is compared; after four hours it is.
-    effect = shown.speed.effects.iloc[1]
+    # At the agreed hour the difference is not clear enough among all that is compared; by a later landmark it is.
+    (effect,) = (
+        row for _, row in shown.speed.effects.iloc[1:].iterrows() if f" {row['minutes']:g} minutes" in found.what
+    )
     assert found.evidence.effect == effect["difference"]
-    assert f"{effect['minutes']:g} minutes" in found.what
     passed = shown.answers.set_index("metric")["n"]["response_within_target"]
     late = round(passed * effect["n_waiting"] / (effect["n_waiting"] + effect["n_answered"]))
     assert float(found.money) == pytest.approx(late * found.evidence.effect * shown.value_of_deal, abs=0.01)

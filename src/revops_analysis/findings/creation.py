@@ -63,13 +63,16 @@ def pipeline_created_drop(question: Question) -> Answer:
     years before.
     """
     created = _created(question)
+    too_few = NotAssessed(f"fewer than {MINIMUM_DEALS} deals were created in the year before that to {question.end}")
+    if created.empty:
+        return too_few
     counts = pd.concat([_counts(created, cut) for cut in ([], *([name] for name in created.columns if name in CUTS))])
     rows = pd.concat([_compared(counts, span) for span in SPANS], ignore_index=True)
     # Cuts that hold the same deals as one before (the only product is the whole company) are looked at once.
     rows = rows[~rows.round(2).duplicated(["span", "n", "n_before", "created", "created_before"])]
     enough = rows[rows["n_before"] >= MINIMUM_DEALS].reset_index(drop=True)
     if enough.empty:
-        return NotAssessed(f"fewer than {MINIMUM_DEALS} deals were created in the year before that to {question.end}")
+        return too_few
     is_watched = (enough["span"] == WATCHED_SPAN).to_numpy(dtype=float)
     relevance = np.array(relevance_of(enough["dims"])) * enough["span"].map(SPANS).to_numpy()
     frame = enough.assign(
