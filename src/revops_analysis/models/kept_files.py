@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from revops_analysis.project import Project
     from revops_analysis.tables.snapshot import Snapshot
 
-_CODE = ("models", "statistics", "tables")
+_CODE = ("metrics", "models", "statistics", "tables")
 _LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "skops", "duckdb", "ibis-framework")
 
 
