@@ -36,7 +36,7 @@ SELLER_SPANS = {2: 0.25, 4: 1.0}
 
 
 def seller_cases(question: Question) -> Cases:
-    """The same of the last year, for owners who are users and visits that began after the owner's ramp."""
+    """Moves and days at risk of the last year, of owners who are users and of visits that began after their ramp."""
     return by_age(_after_ramp(question, moves_of(question), _sellers(question)))
 
 

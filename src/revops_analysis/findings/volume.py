@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from revops_analysis.findings.building import Judgement, Subject, build, figure,
 from revops_analysis.findings.comparison import Comparisons, Row
 from revops_analysis.findings.cuts import (
     Cases,
+    Compare,
     Method,
     at_least,
     clearest,
@@ -60,21 +62,29 @@ def deal_size_drop(question: Question) -> Answer:
     cases = _sizes(closed_cases(question.snapshot, question.end, cuts))
     if not len(cases.frame):
         return NotAssessed(f"no deal with an amount was won in the three years to {question.end}")
+    enough, compare = _shifted(cases, cuts)
+    if enough.empty:
+        return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
+    frame = enough.assign(money=enough["amount"] * (1 / enough["ratio"] - 1).clip(lower=0.0))
+    return Comparisons(frame, "ratio", partial(_smaller, cases), lambda held: clearest(cases, held, compare))
+
+
+def _shifted(cases: Cases, cuts: Sequence[str]) -> tuple[pd.DataFrame, Compare]:
+    """The company and each cut against what was before, as comparisons but for their money; and how they compare."""
     deviation = _deviation(cases)
     compare = partial(compare_logs, deviation=deviation)
     method = Method(compare, partial(trend_of_logs, deviation=deviation))
     enough = shifts(cases, [(), *((name,) for name in cuts)], method, at_least(MINIMUM_WON))
     if enough.empty:
-        return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
-    frame = enough.assign(
+        return enough, compare
+    judged = enough.assign(
         n=enough["size"].astype("int64"),
         effect=enough["ratio"],
         p_value=_beyond_drift(enough),
-        money=enough["amount"] * (1 / enough["ratio"] - 1).clip(lower=0.0),
         weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
         watch=watch_of(enough["dims"]),
     )
-    return Comparisons(frame, "ratio", partial(_smaller, cases), lambda held: clearest(cases, held, compare))
+    return judged, compare
 
 
 def _beyond_drift(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -86,10 +96,15 @@ def _beyond_drift(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
 def _sizes(closed: Cases) -> Cases:
     """Won deals with an amount; what is summed is its logarithm."""
     amount = closed.frame["amount"].to_numpy(dtype=float)
-    priced = (closed.hit > 0) & (np.nan_to_num(amount) > 0)
-    frame = closed.frame[priced].reset_index(drop=True)
+    return _won(closed, np.log(np.where(amount > 0, amount, np.nan)))
+
+
+def _won(closed: Cases, summed: npt.NDArray[np.float64]) -> Cases:
+    """Won deals for which what is summed is known, like with like by segment and type."""
+    known = (closed.hit > 0) & ~np.isnan(summed)
+    frame = closed.frame[known].reset_index(drop=True)
     names = [name for name in ("segment", "type") if name in frame.columns]
-    return Cases(frame, np.log(amount[priced]), np.ones(len(frame)), stratum_of(frame, names))
+    return Cases(frame, summed[known], np.ones(len(frame)), stratum_of(frame, names))
 
 
 def _deviation(cases: Cases) -> npt.NDArray[np.float64]:
@@ -144,23 +159,15 @@ def cycle_longer(question: Question) -> Answer:
     cases = _paces(closed_cases(question.snapshot, question.end, cuts))
     if not len(cases.frame):
         return NotAssessed(f"no deal of known age was won in the three years to {question.end}")
-    deviation = _deviation(cases)
-    compare = partial(compare_logs, deviation=deviation)
-    method = Method(compare, partial(trend_of_logs, deviation=deviation))
-    enough = shifts(cases, [(), *((name,) for name in cuts)], method, at_least(MINIMUM_WON))
+    enough, compare = _shifted(cases, cuts)
     if enough.empty:
         return NotAssessed(f"fewer than {MINIMUM_WON} deals were won in the year to {question.end} or before")
     before = np.exp(-enough["hits_before"] / enough["size_before"])
     longer = before * (1 / enough["ratio"] - 1)
     frame = enough.assign(
-        n=enough["size"].astype("int64"),
-        effect=enough["ratio"],
-        p_value=_beyond_drift(enough),
         before=before,
         days=before + longer,
         money=(enough["amount"] / (SLICE_DAYS * enough["span"]) * longer).clip(lower=0.0),
-        weight=weights_for(enough, -np.log(SMALLER), relevance_of(enough["dims"])),
-        watch=watch_of(enough["dims"]),
     )
     return Comparisons(frame, "ratio", _longer, lambda held: clearest(cases, held, compare))
 
@@ -168,10 +175,7 @@ def cycle_longer(question: Question) -> Answer:
 def _paces(closed: Cases) -> Cases:
     """Won deals of known age; what is summed is minus the logarithm of its days."""
     age = closed.frame["age"].to_numpy(dtype=float)
-    known = (closed.hit > 0) & ~np.isnan(age)
-    frame = closed.frame[known].reset_index(drop=True)
-    names = [name for name in ("segment", "type") if name in frame.columns]
-    return Cases(frame, -np.log(np.maximum(age[known], 1.0)), np.ones(len(frame)), stratum_of(frame, names))
+    return _won(closed, -np.log(np.maximum(age, 1.0)))
 
 
 def _longer(question: Question, row: Row) -> Finding:
