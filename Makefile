@@ -108,7 +108,7 @@ bench: setup ## Measure speed and memory [SCALES="1 10 100"]
 
 .PHONY: lock
 lock: ## Resolve requirements.lock again from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --no-header --group dev pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11.0 --group dev pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove loads and rendered reports; keeps the environment and the memory of what was mailed

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,6 @@ def _merged(base: Any, own: Any) -> Any:
 
 
 def _parse(path: Path) -> Document:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.reader import ReaderError
 
@@ -98,7 +98,7 @@ def _parse(path: Path) -> Document:
         ) from problem
     document = Document(path)
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = _composed(text)
     except MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise ConfigurationError(
@@ -113,6 +113,14 @@ def _parse(path: Path) -> Document:
         ) from problem
     document.values = {} if node is None else _plain(node, (), document, ())
     return document
+
+
+@lru_cache(maxsize=64)
+def _composed(text: str) -> Any:
+    """The tree of a text's nodes, which nobody changes: definitions and profiles are read many times in a process."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).compose(text)
 
 
 def _plain(node: Any, place: Place, document: Document, above: tuple[int, ...]) -> Any:
