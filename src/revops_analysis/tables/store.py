@@ -33,6 +33,7 @@ class Store:
         self.info = info
         self.database = database
         self._prefix = "kept_"
+        self._tables: dict[str, ibis.Table] = {}
         self._kept: dict[str, ibis.Table] = {}
         self._parts: dict[str, PartOfStore] = {}
 
@@ -43,7 +44,9 @@ class Store:
 
     def table(self, name: str) -> ibis.Table:
         """Return a canonical table as it was loaded, everything after the as-of date included."""
-        return self.con.table(name, database=self.database)
+        if name not in self._tables:
+            self._tables[name] = self.con.table(name, database=self.database)
+        return self._tables[name]
 
     def load_counts(self) -> tuple[dict[str, Any], ...]:
         """Return what loading counted, a row a table; empty where the tables came without."""
@@ -80,7 +83,7 @@ class Store:
         if name not in self._kept:
             place = self._prefix + self.variant + re.sub(r"\W+", "_", name)
             made = expression if isinstance(expression, ibis.Table) else expression()
-            self._kept[name] = self.con.create_table(place, made, temp=True)
+            self._kept[name] = self._temporary(place, made)
         return self._kept[name]
 
     def keep_as_of(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> ibis.Table:
@@ -104,6 +107,21 @@ class Store:
         if name not in self._parts:
             self._parts[name] = PartOfStore(self, name, deals(), without)
         return self._parts[name]
+
+    def _temporary(self, place: str, made: ibis.Table) -> ibis.Table:
+        """Write a table into a temporary one, with the types it has as an expression.
+
+        On DuckDB in two statements of our own: what Ibis asks around them takes as long as a small table does. It is
+        needed where the expression holds rows of this process, which have to be handed over first.
+        """
+        from ibis.expr.operations import InMemoryTable
+
+        if self.con.name != "duckdb" or made.op().find(InMemoryTable):
+            return self.con.create_table(place, made, temp=True)
+        columns = ", ".join(column.sql(self.con.name) for column in made.schema().to_sqlglot_column_defs(self.con.name))
+        self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} ({columns})")
+        self.con.raw_sql(f"INSERT INTO {place} {self.con.compile(made)}")
+        return self.con.table(place, database=_TEMPORARY["duckdb"])
 
     def _text_for(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> str:
         """Return the engine's text of `build(at)`, from the text for any day where that can be told apart.
