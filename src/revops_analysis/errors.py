@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+
 
 class RevopsError(Exception):
     """Base of every error this package raises on purpose.
@@ -37,6 +40,16 @@ class RevopsError(Exception):
     def _render(self) -> str:
         parts = {"expected": self.expected, "found": self.found, "where": self.where, "fix": self.fix}
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in parts.items() if text)])
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows, by IPython's convention: the message alone, as it names what to change.
+
+        REVOPS_DEBUG=1 shows where it was raised, as it does for the command.
+        """
+        if os.environ.get("REVOPS_DEBUG") == "1":
+            return "".join(traceback.format_exception(self)).splitlines()
+        first, *rest = str(self).splitlines()
+        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {first}", *rest]
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the trip back from a worker process, which a keyword-only signature would not."""

@@ -85,6 +85,9 @@ def test_the_answer_is_frozen_listed_and_complete(answered: Answer, home: Path) 
     listed = (home / "reports" / "index.html").read_text()
     assert f"{place.as_posix()}/index.html" in listed
     assert "so&lt;/b&gt; much?" in listed
+    first = page.read_text()
+    assert ANSWER in first
+    assert 'Figures and words are on one page: <a href="answer.html">' in first
     manifest = read_manifest(folder)
     assert set(manifest["inputs"]["notebooks"]) == {"answer"}
     assert "inputs/notebooks/answer.ipynb" in manifest["files"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -64,3 +66,16 @@ def test_where_there_is_nothing_the_figure_says_why():
     earlier = attribution_overview(company(), "2025-Q1")
     assert "No pipeline" in draw.dispute_title(earlier)
     assert "No pipeline" in draw.team_title(earlier)
+
+
+def test_a_channel_that_brought_nothing_stands_at_the_left_edge(overview):
+    returns = overview.returns.copy()
+    returns.loc[returns.index[-1], ["official", "lowest", "low"]] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        axes = draw.plot_returns(replace(overview, returns=returns)).axes[0]
+    assert "nothing stands at the left edge" in axes.get_xlabel()
+    left, right = axes.get_xlim()
+    assert 0 < left < right
+    (points,) = (line for line in axes.lines if line.get_marker() == "o")
+    assert min(points.get_xdata()) == pytest.approx(left)

@@ -90,6 +90,13 @@ def credit_title(overview: AttributionOverview) -> str:
     )
 
 
+def _on_log_scale(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, float, float]:
+    """The frame with zeros at the axis' left end, which has no place for them; that end, and the largest value."""
+    values = frame[columns].to_numpy(float)
+    left = 0.8 * float(np.min(values, where=values > 0, initial=1.0))
+    return frame.assign(**frame[columns].clip(lower=left)), left, float(np.nanmax(values))
+
+
 @figure
 def plot_returns(overview: AttributionOverview) -> Figure:
     """Draw bookings per unit of programme spend by channel: official with its interval, over all models."""
@@ -97,16 +104,17 @@ def plot_returns(overview: AttributionOverview) -> Figure:
     if frame.empty:
         return empty(returns_title(overview))
     made, axes = new_figure(height=1.9 + _HEIGHT * len(frame))
-    _ranges(axes, frame, "official")
+    shown, left, most = _on_log_scale(frame, ["official", "lowest", "highest", "low", "high"])
+    _ranges(axes, shown, "official")
     axes.axvline(1.0, color=VERMILION, linewidth=1.6, linestyle=(0, (2, 1)))
     axes.set_xscale("log")
-    low, high = float(frame[["lowest", "low"]].min().min()), float(frame[["highest", "high"]].max().max())
-    axes.set_xlim(min(low * 0.8, 0.8), max(high * 1.25, 1.25))
+    axes.set_xlim(left, max(most * 1.25, 1.25))
     begin, end = axes.get_xlim()
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if begin <= tick <= end]
     axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("Bookings ÷ programme spend (log scale)")
+    nothing = "; nothing stands at the left edge" if (frame[["official", "lowest", "low"]] <= 0).any(axis=None) else ""
+    axes.set_xlabel(f"Bookings ÷ programme spend (log scale{nothing})")
     _ranges_legend(made, overview)
     titled(made, returns_title(overview))
     return made

@@ -67,7 +67,7 @@ def test_rates_are_those_of_a_loop_over_accounts(history: list[dict[str, Any]]) 
 def test_gross_retention_is_never_above_net_or_one(history: list[dict[str, Any]], window: int, by: str) -> None:
     for weight in ("revenue", "account"):
         frame = retention_rates(made(history), None, [by], options=RateOptions(window, weight)).frame
-        wide = frame.pivot_table(index=["month", by], columns="measure", values="value", dropna=False).dropna()
+        wide = frame.pivot(index=["month", by], columns="measure", values="value").dropna()
         assert (wide["grr"] <= wide[["nrr"]].assign(one=1.0).min(axis=1) + 1e-12).all()
         assert wide["logo"].between(0, 1).all()
         assert ((wide["logo"] > 0) | (wide["nrr"] == 0)).all()

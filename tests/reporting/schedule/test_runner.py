@@ -350,5 +350,8 @@ def test_no_settings_is_a_delivery_that_failed_and_not_a_lost_report(
 ) -> None:
     write_schedule(project, {"starts": "2026-10-01"})
     monkeypatch.delenv("REVOPS_SMTP_HOST")
-    assert [(slot.state, slot.told) for slot in _run(project, OCTOBER)] == [("undelivered", False)]
+    watcher = Quiet()
+    slots = run_due(project, OCTOBER, Tools(watcher, cheap_render))
+    assert [(slot.state, slot.told) for slot in slots] == [("undelivered", False)]
     assert len(runs_in(project)) == 1
+    assert watcher.phases[0].startswith("Mail cannot go out: REVOPS_SMTP_HOST is not set.")

@@ -7,11 +7,13 @@ It is a report of one chapter, so everything that holds for reports holds for it
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ from revops_analysis.reporting.run import run_report
 if TYPE_CHECKING:
     from revops_analysis.reporting.preparation import Watcher
 
+_MARKS = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*`]+|\\(?=\W)")
+"""Links, of which the words stay, and the marks of emphasis, code and escapes."""
+
 
 def answer_question(file: Path, project: Project, watcher: Watcher) -> Path:
     """Run a question's notebook and freeze it; returns the page.
@@ -38,11 +43,11 @@ def answer_question(file: Path, project: Project, watcher: Watcher) -> Path:
     """
     notebook = _read(file, project)
     title = _question_of(notebook, file)
-    _require_answer(notebook, file)
+    answer = _answer_of(notebook, file)
     parameters = declared_parameters(notebook, file.stem)
     reports = project.reports / FOLDER
     reports.mkdir(parents=True, exist_ok=True)
-    with _question_project(project, title, notebook) as made, staging_folder(reports) as staged:
+    with _question_project(project, title, answer, notebook) as made, staging_folder(reports) as staged:
         place = str(parameters["source"])
         day = date.fromisoformat(str(parameters["as_of"]))
         request = RunRequest(slug_of(title), place, day, made.reports, str(parameters["period"]))
@@ -87,7 +92,8 @@ def _question_of(notebook: Mapping[str, Any], file: Path) -> str:
     )
 
 
-def _require_answer(notebook: Mapping[str, Any], file: Path) -> None:
+def _answer_of(notebook: Mapping[str, Any], file: Path) -> str:
+    """The answer's first paragraph as plain words, which stand below the question wherever it is listed."""
     cells = [cell for cell in notebook["cells"] if ANSWER_TAG in cell["metadata"].get("tags", [])]
     written = [_source(cell).replace(PLACEHOLDER, "").strip() for cell in cells]
     words = [line for text in written for line in text.splitlines() if line.strip(" #*_-")]
@@ -99,6 +105,12 @@ def _require_answer(notebook: Mapping[str, Any], file: Path) -> None:
             where=str(file),
             fix="write the answer there, in a sentence with its figures",
         )
+    paragraph = " ".join(takewhile(str.strip, dropwhile(_is_heading, "\n".join(written).splitlines())))
+    return _MARKS.sub(r"\1", paragraph) or words[0]
+
+
+def _is_heading(line: str) -> bool:
+    return not line.strip() or line.startswith("#")
 
 
 def _source(cell: Mapping[str, Any]) -> str:
@@ -106,7 +118,7 @@ def _source(cell: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _question_project(project: Project, title: str, notebook: Mapping[str, Any]) -> Iterator[Project]:
+def _question_project(project: Project, title: str, answer: str, notebook: Mapping[str, Any]) -> Iterator[Project]:
     """The project with the question as its one report, in a temporary folder; data are the project's own."""
     with tempfile.TemporaryDirectory(prefix="revops-question-") as folder:
         made = Project(Path(folder).resolve())
@@ -117,7 +129,7 @@ def _question_project(project: Project, title: str, notebook: Mapping[str, Any])
         lock = project.root / "requirements.lock"
         if lock.is_file():
             shutil.copy(lock, made.root)
-        spec = {"title": title, "description": "A question and its answer.", "notebooks": [CHAPTER]}
+        spec = {"title": title, "description": answer, "notebooks": [CHAPTER]}
         (made.params / "reports").mkdir(exist_ok=True)
         (made.params / "reports" / f"{slug_of(title)}.yml").write_text(json.dumps(spec), encoding="utf-8")
         made.notebooks.mkdir()

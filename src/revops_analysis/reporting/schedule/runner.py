@@ -73,11 +73,23 @@ def run_due(project: Project, at: datetime, tools: Tools) -> list[Slot]:
         order = [entry.name for entry in schedule.entries]
         worked = []
         waiting = [slot for slot in state.slots() if _is_waiting(slot, at)]
+        if waiting:
+            _warn_of_mail(tools.watcher)
         for slot in sorted(waiting, key=lambda slot: (slot.due, order.index(slot.name) if slot.name in order else -1)):
             if tools.stopping():
                 break
             worked.append(_Work(project, schedule, state, at, tools).carry_on(slot))
         return worked
+
+
+def _warn_of_mail(watcher: Watcher) -> None:
+    """Say before minutes are spent on rendering that nothing can be mailed; reports are made all the same."""
+    try:
+        letter_settings(), server_settings()
+    except ConfigurationError as error:
+        watcher.say(
+            f"Mail cannot go out: {' '.join(str(error).split())} Reports are rendered, kept, and not delivered."
+        )
 
 
 @contextmanager
