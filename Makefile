@@ -84,8 +84,8 @@ question: setup ## Make a notebook for a question TITLE="Why did â€¦?" [SOURCE=â
 	@$(REVOPS) question new "$$TITLE" --source $(SOURCE) --as-of $(AS_OF)
 
 .PHONY: lab
-lab: setup ## Open JupyterLab on the start page
-	@$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb
+lab: setup ## Open JupyterLab on the start page [ARGS="--no-browser --port 8899"; as root: --allow-root]
+	@$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/start.ipynb $(ARGS)
 
 .PHONY: notebooks
 notebooks: setup ## Store new key figures in the notebooks, after a figure moved on purpose

@@ -65,6 +65,10 @@ class ConfigurationError(RevopsError):
     """Wrong use or wrong configuration: a parameter, a definition, a profile, a command (exit code 2)."""
 
 
+class UnknownNameError(ConfigurationError, AttributeError):
+    """An attribute that a menu does not have, such as a metric: what the language expects to be raised for one."""
+
+
 class UnreachableError(ConfigurationError):
     """Something beyond a network could not be reached: another try may succeed (exit code 2)."""
 

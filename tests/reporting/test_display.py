@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from builders import make_definitions, make_store
 from metrics.test_bookings import DEALS
-from revops_analysis.errors import ConfigurationError
+from revops_analysis.errors import ConfigurationError, UnknownNameError
 from revops_analysis.metrics.registry import MetricResult, metrics
 from revops_analysis.reporting.completion import completions
 from revops_analysis.reporting.display import activate, metric_html, sparkline
@@ -38,13 +38,14 @@ def test_a_metric_is_found_by_attribute_and_key_and_computes(ws: Workspace) -> N
 
 
 def test_a_name_that_does_not_exist_is_answered_with_near_ones(ws: Workspace) -> None:
-    with pytest.raises(AttributeError, match=r"no metric win_rat; did you mean win_rate"):
+    with pytest.raises(UnknownNameError, match=r"no metric win_rat; did you mean win_rate"):
         _ = ws.metrics.win_rat
+    assert not hasattr(ws.metrics, "win_rat")
     with pytest.raises(ConfigurationError, match="did you mean win_rate"):
         _ = ws.metrics["win_rat"]
     with pytest.raises(ConfigurationError, match="did you mean segment"):
         _ = ws.metrics.win_rate["segmnt"]
-    with pytest.raises(AttributeError, match=r"no table acounts; did you mean accounts"):
+    with pytest.raises(UnknownNameError, match=r"no table acounts; did you mean accounts"):
         _ = ws.tables.acounts
     with pytest.raises(ConfigurationError, match="did you mean accounts"):
         _ = ws.tables["acounts"]

@@ -14,6 +14,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from revops_analysis.errors import UnknownNameError
 from revops_analysis.metrics.registry import Metric, MetricResult, compute_metric, describe_metrics, get_metric, metrics
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class MetricsMenu:
             return MetricEntry(known[name], self._snapshot)
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         advice = f"; did you mean {' or '.join(near)}?" if near else "; ws.metrics lists them all"
-        raise AttributeError(f"there is no metric {name}{advice}", name=name, obj=None)
+        raise UnknownNameError(f"There is no metric {name}{advice}")
 
     def __getitem__(self, name: str) -> MetricEntry:
         """The metric called `name`; ConfigurationError with the nearest names for one that is not known."""

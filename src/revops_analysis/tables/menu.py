@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING
 
-from revops_analysis.errors import ConfigurationError
+from revops_analysis.errors import ConfigurationError, UnknownNameError
 from revops_analysis.tables.schema import TABLES, TableSchema
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class TablesMenu:
     def __getattr__(self, name: str) -> TableEntry:
         if name in TABLES:
             return TableEntry(TABLES[name], self._snapshot)
-        raise AttributeError(f"there is no table {name}{_near(name)}", name=name, obj=None)
+        raise UnknownNameError(f"There is no table {name}{_near(name)}")
 
     def __getitem__(self, name: str) -> TableEntry:
         """The table called `name`; ConfigurationError with the nearest names for one that does not exist."""
