@@ -1,6 +1,10 @@
-"""Journeys, credit and sourcing: DuckDB and a real PostgreSQL give the same rows, to the cent."""
+"""Journeys, credit and sourcing: DuckDB, a real PostgreSQL and Spark give the same rows, to the cent."""
 
 from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -8,13 +12,15 @@ import pytest
 
 from attribution.random_companies import random_company
 from attribution.touch_rows import ACCOUNT, all_rules, touch, words_with
-from builders import make_snapshot, make_store
+from builders import make_snapshot, make_store, rows_table
 from revops_analysis.attribution.credit import compare, shared_by_weights
 from revops_analysis.attribution.journeys import JourneyOptions, journeys
 from revops_analysis.attribution.sourcing import sourcing
+from revops_analysis.tables.schema import TABLES
 from revops_analysis.tables.snapshot import Snapshot
+from revops_analysis.tables.store import Store
+from revops_analysis.tables.warehouse import WarehouseInfo
 
-pytestmark = pytest.mark.postgres
 WORDS = words_with(activity_channels={"call": "Outbound"})
 
 
@@ -43,10 +49,41 @@ def sorted_frame(table, keys):
     return table.to_pandas().sort_values(keys).reset_index(drop=True)
 
 
-def test_both_engines_agree(postgres_url):
+@pytest.mark.postgres
+def test_postgres_agrees(postgres_url):
     con = ibis.connect(postgres_url)
     con.create_database("attribution")
-    theirs = Snapshot(make_store(tables(), con=con, database="attribution"), WORDS, "2026-09-30")
+    _agrees(make_store(tables(), con=con, database="attribution"))
+    con.disconnect()
+
+
+@pytest.fixture
+def spark(tmp_path: Any) -> Iterator[Any]:
+    """A Spark of this machine, with one task at a time for each core."""
+    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed here (pip install pyspark, and Java)")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, which is not on PATH")
+    settings = {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    builder = sql.SparkSession.builder.master("local[2]").config("spark.sql.warehouse.dir", str(tmp_path))
+    session = builder.config(map=settings).getOrCreate()
+    yield ibis.pyspark.connect(session)
+    session.stop()
+
+
+@pytest.mark.spark
+def test_spark_agrees(spark, tmp_path):
+    rows = tables()
+    for name in TABLES:
+        file = tmp_path / f"{name}.parquet"
+        rows_table(name, rows.get(name, [])).to_parquet(file)
+        spark.read_parquet(file, table_name=name)
+    info = WarehouseInfo("test", "0" * 16, make_snapshot({}).data_through, tuple(rows))
+    _agrees(Store(spark, info))
+
+
+def _agrees(store: Store) -> None:
+    """Everything is as DuckDB has it."""
+    theirs = Snapshot(store, WORDS, "2026-09-30")
     ours = make_snapshot(tables(), as_of="2026-09-30", definitions=WORDS)
     keys = ["opportunity_id", "touchpoint_id"]
     made = [journeys(snapshot, JourneyOptions(sourced_days=60, influence_days=90)) for snapshot in (ours, theirs)]
@@ -65,4 +102,3 @@ def test_both_engines_agree(postgres_url):
     for part in ("deals", "official", "claims", "agreement", "disputed"):
         pd.testing.assert_frame_equal(*[getattr(each, part) for each in whose])
     pd.testing.assert_frame_equal(*[each.evidence() for each in whose])
-    con.disconnect()

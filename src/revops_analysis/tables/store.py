@@ -98,8 +98,7 @@ class Store:
         if full not in self._kept:
             text = self._text_for(name, at, build)
             place = self._prefix + self.variant + re.sub(r"\W+", "_", full)
-            self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
-            self._kept[full] = self.con.table(place, database=_TEMPORARY.get(self.con.name))
+            self._kept[full] = self._written_as(place, text)
         return self._kept[full]
 
     def part(self, name: str, deals: Callable[[], ibis.Table], without: tuple[str, ...] = ()) -> PartOfStore:
@@ -116,12 +115,24 @@ class Store:
         """
         from ibis.expr.operations import InMemoryTable
 
+        if self.con.name == "pyspark":
+            for rows in made.op().find(InMemoryTable):  # a query of it is what hands rows of this process over
+                self.con.to_pyarrow(rows.to_expr().limit(0))
+            return self._written_as(place, str(self.con.compile(made)))
         if self.con.name != "duckdb" or made.op().find(InMemoryTable):
             return self.con.create_table(place, made, temp=True)
         columns = ", ".join(column.sql(self.con.name) for column in made.schema().to_sqlglot_column_defs(self.con.name))
         self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} ({columns})")
         self.con.raw_sql(f"INSERT INTO {place} {self.con.compile(made)}")
         return self.con.table(place, database=_TEMPORARY["duckdb"])
+
+    def _written_as(self, place: str, text: str) -> ibis.Table:
+        """Run a query's text into a temporary table; on Spark, which has none, into rows it keeps under a name."""
+        if self.con.name == "pyspark":
+            self.con.raw_sql(text).localCheckpoint().createOrReplaceTempView(place)
+        else:
+            self._finish(self.con.raw_sql(f"CREATE TEMPORARY TABLE {place} AS {text}"))
+        return self.con.table(place, database=_TEMPORARY.get(self.con.name))
 
     def _text_for(self, name: str, at: AsOf, build: Callable[[AsOf], ibis.Table]) -> str:
         """Return the engine's text of `build(at)`, from the text for any day where that can be told apart.
