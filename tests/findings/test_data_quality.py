@@ -33,7 +33,8 @@ def test_each_problem_names_rule_money_and_who_repairs_it(detection: Detection, 
     assert problems
     for finding in problems:
         row = rules.loc[finding.id.partition("rule=")[2]]
-        assert finding.money == row["amount"]
+        assert finding.money is None, "touched is not lost"
+        assert finding.concerned == row["amount"]
         assert f"{int(row['failed']):,} of {int(row['checked']):,} rows" in finding.what
         assert row["repair"] in finding.proposed_fix
         assert finding.confidence == 1.0, "counted, not estimated"

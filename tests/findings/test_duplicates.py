@@ -29,6 +29,7 @@ def test_copies_are_found_with_the_open_deals_that_they_touch(ask) -> None:
     assert "2 of 63 contacts (3.2%)" in found.what
     assert "1 open deals worth 700 USD" in found.what
     assert found.money is None, "touched is not lost"
+    assert found.concerned == 700
     assert (found.severity, found.place.section) == ("info", "duplicates")
     assert 0.95 <= found.confidence < 1
     assert "{" not in found.proposed_fix and "the 1 clusters" in found.proposed_fix

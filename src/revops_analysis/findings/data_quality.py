@@ -1,7 +1,8 @@
 """Detectors of data problems: what touches open pipeline, what lies in quarantine, mistyped words, drift.
 
 These are counts and no estimates: a missing value is missing, so confidence is 1 and nothing needs a correction for
-many comparisons. Whether one owner enters worse data than others would be an estimate, and is not claimed here.
+many comparisons. Whether one owner enters worse data than others would be an estimate, and is not claimed here. The
+amounts are those of the deals concerned: no money is lost by a wrong row itself.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ def _problem(question: Question, overview: QualityOverview, row: dict[Hashable, 
         f"belong to {facts['deals']} open deals worth {facts['amount']}, {facts['share']} of the open pipeline."
     )
     severity: Severity = "critical" if row["severity"] == "critical" else "warning"
-    # The money is touched and not lost: the figure is sound only once the rows are.
-    judged = (Evidence(int(row["deals"]), part, "rate"), Judgement(severity, 1.0, float(row["amount"])))
+    # Touched and not lost: the figure is sound only once the rows are.
+    judgement = Judgement(severity, 1.0, None, concerned=float(row["amount"]))
+    judged = (Evidence(int(row["deals"]), part, "rate"), judgement)
     subject = Subject("data_problem", Place(CHAPTER, "money"), (("rule", row["rule"]),))
     return build(question, subject, what, facts, judged)
 
@@ -95,8 +97,8 @@ def quarantined_deals(question: Question) -> Answer:
         f"{facts['n']} deals ({facts['share']}) worth {facts['amount']} could not be loaded and are in no figure; "
         f"{returned} of them return with the suggested words."
     )
-    stake = float(row["amount"]) if known else None
-    judged = (Evidence(int(row["quarantined"]), float(row["share"]), "rate"), Judgement("warning", 1.0, stake))
+    judgement = Judgement("warning", 1.0, None, concerned=float(row["amount"]) if known else None)
+    judged = (Evidence(int(row["quarantined"]), float(row["share"]), "rate"), judgement)
     return [build(question, Subject("quarantined_deals", Place(CHAPTER, "money")), what, facts, judged)]
 
 

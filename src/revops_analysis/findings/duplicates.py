@@ -27,13 +27,13 @@ _FACTS = ("n", "records", "share", "clusters", "deals", "amount", "review")
 
 @detector("duplicate_contacts", CHAPTER, facts=_FACTS)
 def duplicate_contacts(question: Question) -> Answer:
-    """People who are in the CRM more than once. Money: none; the open amount that they touch is said, not lost."""
+    """People who are in the CRM more than once. The open amount that they touch is concerned, not lost."""
     return _answer(question, "contacts", "people")
 
 
 @detector("duplicate_accounts", CHAPTER, facts=_FACTS)
 def duplicate_accounts(question: Question) -> Answer:
-    """Companies that are in the CRM more than once. Money: none; the open amount that they touch is said, not lost."""
+    """Companies that are in the CRM more than once. The open amount that they touch is concerned, not lost."""
     return _answer(question, "accounts", "companies")
 
 
@@ -68,5 +68,5 @@ def _finding(question: Question, found: Duplicates, whom: str, part: float) -> F
     severity: Severity = "warning" if part >= MUCH else "info"
     # How sure: the mean probability of the pairs that were put together.
     sure = min(0.999, float(found.found.linked["probability"].astype(float).mean()))
-    judged = (Evidence(int(row["records"]), part, "rate"), Judgement(severity, sure, None))
+    judged = (Evidence(int(row["records"]), part, "rate"), Judgement(severity, sure, None, concerned=amount))
     return build(question, Subject(f"duplicate_{table}", Place(CHAPTER, "duplicates")), what, facts, judged)
