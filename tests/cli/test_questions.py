@@ -18,6 +18,7 @@ TITLE = "Why did Enterprise win rates fall in Q2 <b>so</b> much"
 NAME = "2026-09-30-why-did-enterprise-win-rates-fall-in-q2-b-so-b-much.ipynb"
 ASKED = ("--source", "sample", "--as-of", "2026-09-30")
 ANSWER = "They did not: the fall is within what chance does."
+WRITTEN = "### In short\n\nThey did not: the *fall* is within [what chance does](#sources).\n\nA second paragraph."
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_the_notebook_asks_offers_and_leaves_room_for_the_answer(asked: Path, ho
 def answered(asked: Path, home: Path) -> Answer:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checker, "validate", lambda *_: gate_with())
-        return revops(home, "question", "answer", str(_with(asked, "2026-09-30-answered.ipynb", answer=ANSWER)))
+        return revops(home, "question", "answer", str(_with(asked, "2026-09-30-answered.ipynb", answer=WRITTEN)))
 
 
 def test_the_answer_is_frozen_listed_and_complete(answered: Answer, home: Path) -> None:
@@ -77,7 +78,7 @@ def test_the_answer_is_frozen_listed_and_complete(answered: Answer, home: Path) 
     assert place.parts[:2] == ("questions", "sample")
     assert place.parts[3:5] == ("2026-09-30", "2026-Q2")
     text = (folder / "answer.html").read_text()
-    assert ANSWER in text
+    assert "the <em>fall</em> is within" in text
     assert "<b>so</b>" not in text
     assert "Win rate, Enterprise, over five periods" in text
     figures = json.loads((folder / "key_figures.json").read_text())["rows"]
@@ -86,7 +87,7 @@ def test_the_answer_is_frozen_listed_and_complete(answered: Answer, home: Path) 
     assert f"{place.as_posix()}/index.html" in listed
     assert "so&lt;/b&gt; much?" in listed
     first = page.read_text()
-    assert ANSWER in first
+    assert f'<p class="rv-lead">{ANSWER}</p>' in first
     assert 'Figures and words are on one page: <a href="answer.html">' in first
     manifest = read_manifest(folder)
     assert set(manifest["inputs"]["notebooks"]) == {"answer"}
