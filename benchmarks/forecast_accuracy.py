@@ -52,6 +52,8 @@ def main() -> int:
 
 def score(scenario: str, seed: int) -> None:
     """Forecast one company's quarters by every method, and keep the rows."""
+    if _file(scenario, seed).exists():  # another process did it in the meantime
+        return
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1), tempfile.TemporaryDirectory(prefix="revops-forecast-") as folder:
