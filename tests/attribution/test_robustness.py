@@ -55,10 +55,15 @@ def test_intervals_hold_the_share_and_are_the_same_again(made, found):
     assert not other.shares.equals(found.shares)
 
 
-def test_one_account_has_no_spread_and_a_single_channel_has_everything_under_every_model():
-    one = robustness(journeys(snapshot_of([deal()], [touch("t1", "2026-03-01")])), YEAR, FEW)
+def test_one_account_has_no_spread():
+    touches = [touch("t1", "2026-03-01", "Email"), touch("t2", "2026-03-02", "Event")]
+    one = robustness(journeys(snapshot_of([deal()], touches)), YEAR, FEW)
     assert one.accounts == 1
     assert (one.shares["low"] == one.shares["high"]).all()
+
+
+def test_a_single_channel_has_everything_under_every_model():
+    one = robustness(journeys(snapshot_of([deal()], [touch("t1", "2026-03-01")])), YEAR, FEW)
     assert (one.shares["share"] == 1).all()
     assert one.agreement["rank_correlation"].isna().all()
 
@@ -66,6 +71,7 @@ def test_one_account_has_no_spread_and_a_single_channel_has_everything_under_eve
 def test_where_nothing_was_booked_it_says_so(made):
     nothing = robustness(made, parse_period("2020", CALENDAR), FEW)
     assert nothing.reason == NO_BOOKINGS
+    assert robustness(journeys(snapshot_of([deal()], [])), YEAR, FEW).reason == NO_BOOKINGS
 
 
 def test_sensitivity_halves_and_doubles(made):

@@ -61,7 +61,7 @@ def test_the_replay_reads_the_same_everywhere(found) -> None:
     assert any(one.metric == "lead_columns_refused" and one.value == 4 for one in proposal_rows(found.proposal))
 
 
-@pytest.mark.parametrize("which", ["no table", "undated", "broken"])
+@pytest.mark.parametrize("which", ["no table", "empty", "undated", "broken"])
 def test_little_or_nothing_gives_reasons_and_no_error(which) -> None:
     found = lead_handoff(bare(which), "2026-Q2")
     assert found.reason == ("the source has no leads table" if which == "no table" else None)
@@ -75,4 +75,4 @@ def test_little_or_nothing_gives_reasons_and_no_error(which) -> None:
 
 def test_a_period_ahead_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="not begun"):
-        lead_handoff(bare("undated"), "2027-Q1")
+        lead_handoff(bare("empty"), "2027-Q1")

@@ -16,7 +16,7 @@ from reporting.projects import chapter_notebook, load_deals, make_project
 from reporting.watchers import Quiet
 from revops_analysis.errors import ConfigurationError, DataRefusedError
 from revops_analysis.project import Project
-from revops_analysis.reporting import run
+from revops_analysis.reporting import assembly, run
 from revops_analysis.reporting.preparation import RunRequest
 from revops_analysis.reporting.run import run_report
 
@@ -124,6 +124,8 @@ def _check_documents(result: run.RunResult, reports: Path) -> None:
     ]  # fmt: skip
     assert figures["rows"][0]["value"] == "1234567.50"
     assert "No targets were supplied." in figures["warnings"]
+    first = (result.folder / "index.html").read_text()
+    assert "Nothing was looked for, or could be: no sign that all is well." in first
     listed = (reports / "index.html").read_text()
     assert f"tiny/tiny/2026-09-30/2026-Q3/{result.folder.name}/index.html" in listed
 
@@ -309,3 +311,8 @@ def test_engines_that_work_at_one_time_share_the_memory(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", {name: chapter_notebook(name, title=name) for name in names})
     asked = [run._at_one_time(_request(tmp_path, workers=workers), project) for workers in (1, 2, 8)]
     assert asked == [2, 3, 4]  # the gate beside them
+
+
+@pytest.mark.parametrize(("assessed", "said"), [([], assembly.NOBODY_LOOKED), (["nrr_decline"], "No findings.")])
+def test_no_findings_is_said_only_where_somebody_looked(assessed: list[str], said: str) -> None:
+    assert said in assembly._top_findings([{"findings": [], "assessed": assessed}])

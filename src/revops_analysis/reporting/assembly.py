@@ -64,6 +64,7 @@ def assemble(
             "error": outcome.error,
             "headline": _headline(parts[outcome.name], facts.currency),
             "findings": parts[outcome.name].get("findings", []),
+            "assessed": parts[outcome.name].get("assessed", []),
         }
         for outcome in outcomes
     ]
@@ -167,9 +168,18 @@ def _headline(part: dict[str, Any], currency: str) -> Markup | None:
     return Markup(render_headline(rows, currency)) if rows else None  # noqa: S704 - escaped by its template
 
 
+NOBODY_LOOKED = "Nothing was looked for, or could be: no sign that all is well."
+"""What stands instead of findings where no detector looked."""
+
+
 def _top_findings(chapters: Sequence[dict[str, Any]]) -> Markup:
-    """The findings with the most expected money, over all chapters, each problem once."""
+    """The findings with the most expected money, over all chapters, each problem once.
+
+    Where no detector looked, or could, that is said: it is no sign that all is well.
+    """
     ranked = distinct(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
+    if not ranked and not any(chapter["assessed"] for chapter in chapters):
+        return Markup('<p class="rv-reason">{}</p>').format(NOBODY_LOOKED)
     return Markup(render_findings(ranked[:TOP_FINDINGS], linked=True))  # noqa: S704 - escaped by its template
 
 

@@ -39,6 +39,7 @@ class Chapter:
         self._out = Path(out) if out else None
         self._headline: list[dict[str, Any]] = []
         self._findings: list[dict[str, Any]] = []
+        self._assessed: list[str] = []
         self._figures: list[dict[str, str]] = []
         self._used: set[str] = set()
 
@@ -139,6 +140,7 @@ class Chapter:
         What was looked for and not found, and what could not be looked for, is said below them.
         """
         self._findings += [finding.to_json() for finding in detection.findings]
+        self._assessed += detection.assessed
         _show(fragments.render_detection(detection))
 
     def key_figures(self, figures: Any) -> None:
@@ -151,7 +153,7 @@ class Chapter:
             part = published.as_json(f"chapter {self.name}")
             used = list(self._workspace.used_current_columns)
             part |= {"headline": self._headline, "findings": self._findings, "figures": self._figures}
-            part |= {"latest_values_of": used}
+            part |= {"latest_values_of": used, "assessed": self._assessed}
             _write(self._out / PARTS / f"{self.name}.json", dump_json(part).encode())
         print(published.as_text())  # the output that nbval compares
 

@@ -20,12 +20,13 @@ def write_summary(
 ) -> None:
     """Write `summary.json` into a run's folder.
 
-    It holds `{schema, description, chapters, left_out}`. A chapter is `{name, title, headline, findings, figures}`:
-    `headline` has rows of key figures with a title; `findings` what `Finding.to_json` gives, in order of rank;
-    `figures`, in the chapter's order, `{name, title, alt, svg_path, png_path}`. A chapter that did not finish has empty
-    lists. `left_out` are `{title, reason}` of chapters that a run of a part of the company leaves out.
+    It holds `{schema, description, chapters, left_out}`. A chapter is `{name, title, headline, findings, figures,
+    assessed}`: `headline` has rows of key figures with a title; `findings` what `Finding.to_json` gives, in order of
+    rank; `figures`, in the chapter's order, `{name, title, alt, svg_path, png_path}`; `assessed` the detectors that
+    could look. A chapter that did not finish has empty lists. `left_out` are `{title, reason}` of chapters that a run
+    of a part of the company leaves out.
     """
-    lists = ("headline", "findings", "figures")
+    lists = ("headline", "findings", "figures", "assessed")
     listed = [
         {"name": chapter["name"], "title": chapter["title"], **{name: chapter.get(name) or [] for name in lists}}
         for chapter in chapters

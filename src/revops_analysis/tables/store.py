@@ -110,8 +110,8 @@ class Store:
     def _temporary(self, place: str, made: ibis.Table) -> ibis.Table:
         """Write a table into a temporary one, with the types it has as an expression.
 
-        On DuckDB in two statements of our own: what Ibis asks around them takes as long as a small table does. It is
-        needed where the expression holds rows of this process, which have to be handed over first.
+        On DuckDB in two statements of our own: what Ibis asks around them takes as long as a small table does. Only
+        where the expression holds rows of this process is it left to Ibis, which hands them over first.
         """
         from ibis.expr.operations import InMemoryTable
 

@@ -236,7 +236,13 @@ def test_findings_are_in_order_of_money_over_all_chapters(tmp_path: Path) -> Non
 
 
 def test_no_findings_is_said(tmp_path: Path) -> None:
-    assert "No findings." in _text(_mail(make_run(tmp_path, chapter(findings=0))))
+    assert "No findings." in _text(_mail(make_run(tmp_path, chapter(findings=0, assessed=["nrr_decline"]))))
+
+
+def test_where_nobody_could_look_it_is_not_called_a_finding_of_none(tmp_path: Path) -> None:
+    text = _text(_mail(make_run(tmp_path, chapter(findings=0, assessed=[]))))
+    assert "no sign that all is well" in text
+    assert "No findings." not in text
 
 
 def test_the_subject_takes_the_first_figure_that_is_known(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from revops_analysis.findings.finding import Finding, distinct, finding_from_json
-from revops_analysis.reporting.assembly import banner_text, checks_text
+from revops_analysis.reporting.assembly import NOBODY_LOOKED, banner_text, checks_text
 from revops_analysis.reporting.formats import format_value, with_unit
 from revops_analysis.reporting.key_figures import KeyFigure, figure_from_json
 from revops_analysis.reporting.mail.run_folder import MailedRun
@@ -56,6 +56,7 @@ class Content:
     `more` and `more_notes` count findings and notes that are in the report but not here, `watched` what is only worth
     watching: a mail does not call attention to what may be chance. `facts` say what the figures
     rest on, as (name, value) pairs; `notes` what they lack. `left_out` are chapters that the reader's cut has not.
+    `without_findings` stands where there is no finding: none was found, or nobody looked.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Content:
     left_out: tuple[str, ...] = ()
     more_notes: int = 0
     watched: int = 0
+    without_findings: str = "No findings."
 
     def shortened(self) -> Content | None:
         """One finding less, or one note less when no finding is left; None when nothing can be left out."""
@@ -91,6 +93,8 @@ def content_of(run: MailedRun) -> Content:
     findings = distinct(finding_from_json(row) for chapter in chapters for row in chapter["findings"])
     proven = [finding for finding in findings if finding.is_proven]
     gate = run.manifest["gate"]
+    # Runs of earlier versions do not say who looked.
+    has_looked = bool(findings) or any(chapter.get("assessed", True) for chapter in chapters)
     return Content(
         title=one_line(run.manifest["title"]),
         when=f"{run.manifest['period']}, as of {run.manifest['as_of']}",
@@ -101,6 +105,7 @@ def content_of(run: MailedRun) -> Content:
         problems=tuple(_problem(finding) for finding in proven[:TOP_FINDINGS]),
         more=max(0, len(proven) - TOP_FINDINGS),
         watched=len(findings) - len(proven),
+        without_findings="No findings." if has_looked else NOBODY_LOOKED,
         notes=tuple(_clipped(note) for note in run.key_figures["warnings"]),
         facts=_facts(run, checks_text(gate)),
         left_out=tuple(_clipped(_left_out(run, one)) for one in run.summary.get("left_out", ())),
