@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_accuracy import _workspace
+from benchmarks.forecast_accuracy import simulated_workspace
 
 WARNING = (
     "Credit is not causal lift. A model shares out the deals there were among the touches that were recorded; it does "
@@ -49,7 +49,7 @@ def main() -> int:
 
 def score(folder: Path, seed: int) -> pd.DataFrame:
     """Shares by model and channel of one company, beside the true ones: seed, model, channel, share, truth."""
-    workspace = _workspace(folder / "project", "default", seed)
+    workspace = simulated_workspace(folder / "project", "default", seed)
     truth = true_shares(folder / "company", seed)
     told = {**credited(workspace), **rules_without_models(workspace, truth.index)}
     blocks = []

@@ -57,7 +57,7 @@ def score(scenario: str, seed: int) -> None:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1), tempfile.TemporaryDirectory(prefix="revops-forecast-") as folder:
-        frame = _rows(_workspace(Path(folder), scenario, seed), scenario, seed)
+        frame = _rows(simulated_workspace(Path(folder), scenario, seed), scenario, seed)
     frame.to_parquet(_file(scenario, seed))
 
 
@@ -65,7 +65,7 @@ def _file(scenario: str, seed: int) -> Path:
     return RESULTS / f"{scenario}-{seed}.parquet"
 
 
-def _workspace(home: Path, scenario: str, seed: int) -> Any:
+def simulated_workspace(home: Path, scenario: str, seed: int) -> Any:
     """A project of its own with one company, loaded."""
     from revops_analysis import open_workspace
     from revops_analysis.project import find_project

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_accuracy import AS_OF, SCORED, WEEKS, _file, _workspace, paired_ratio, score
+from benchmarks.forecast_accuracy import AS_OF, SCORED, WEEKS, _file, paired_ratio, score, simulated_workspace
 from revops_analysis.models.backtest import BacktestOptions, backtest
 from revops_analysis.models.cutoffs import Cutoff
 from revops_analysis.models.evidence import Evidence, gather_evidence
@@ -68,7 +68,7 @@ def main() -> int:
 def rows(seed: int) -> pd.DataFrame:
     """Every forecast of one company: the peer's and this package's."""
     with tempfile.TemporaryDirectory(prefix="revops-peers-") as folder:
-        workspace = _workspace(Path(folder), "default", seed)
+        workspace = simulated_workspace(Path(folder), "default", seed)
         next_quarter = parse_period("2026-Q4", workspace.definitions.fiscal_calendar)
         evidence = gather_evidence(workspace, [Cutoff(AS_OF, next_quarter)])
         return side_by_side(evidence, workspace.definitions.fiscal_calendar, seed)

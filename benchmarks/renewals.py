@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.forecast_accuracy import _workspace
+from benchmarks.forecast_accuracy import simulated_workspace
 
 AS_OF = date(2026, 9, 30)
 DAYS = 90
@@ -49,7 +49,7 @@ def score(folder: Path, seed: int) -> tuple[pd.DataFrame, Any]:
     from revops_analysis.models.lifetime.renewal_model import SegmentRates
     from revops_analysis.models.lifetime.renewal_risk import renewal_history, renewal_risk
 
-    workspace = _workspace(folder, "default", seed)
+    workspace = simulated_workspace(folder, "default", seed)
     risk, history = renewal_risk(workspace), renewal_history(workspace)
     known = history.panel.known_at(AS_OF)
     decided = known[known["lost"].notna()]

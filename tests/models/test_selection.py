@@ -41,7 +41,7 @@ def wild(number, week):
 def test_a_model_that_is_always_right_keeps_all_the_weight():
     choice = choose(table({"deal_model": right, "rule": wild}))
     assert (choice.weight, choice.rival, choice.periods) == (1.0, "rule", 8)
-    assert "missed by 0.0% and the best rule (rule) by 30.0%: the model has 100% of the weight" in choice.reason
+    assert "missed by 0.0% and the rule rule by 30.0%: the model has 100% of the weight" in choice.reason
 
 
 def test_a_rival_that_is_always_right_gets_most_of_the_weight_and_all_from_the_first():
@@ -52,15 +52,28 @@ def test_a_rival_that_is_always_right_gets_most_of_the_weight_and_all_from_the_f
 
 def test_where_the_past_leaves_it_in_doubt_the_prior_speaks():
     frame = table({"deal_model": lambda n, w: 1000.0 + 60 * (-1) ** n, "rule": lambda n, w: 1000.0 - 60 * (-1) ** w})
-    weights = [choose(frame, SelectionOptions(weight_spread=spread)).weight for spread in (0.01, 0.15, 5.0)]
-    assert weights == sorted(weights, reverse=True)
-    assert weights[0] > 0.99
+    for before in (1.0, 0.65):
+        options = [SelectionOptions(weight_before=before, weight_spread=spread) for spread in (0.01, 0.15, 5.0)]
+        weights = [choose(frame, one).weight for one in options]
+        assert weights == sorted(weights, reverse=True)
+        assert weights[0] == pytest.approx(before, abs=0.01)
 
 
 def test_the_best_rule_is_blended_in_and_one_that_could_not_always_forecast_is_not():
     frame = table({"deal_model": wild, "poor": lambda n, w: 2000.0, "fair": lambda n, w: 1100.0, "rare": right})
     frame = frame[(frame["method"] != "rare") | (frame["period"] != EIGHT[0].label)]
     assert choose(frame).rival == "fair"
+
+
+def test_the_usual_rule_is_blended_in_until_another_is_better_beyond_chance():
+    usual, lucky, better = (lambda n, w, miss=miss: 1000.0 + miss[n % 2] for miss in ((90, -90), (10, 140), (20, 30)))
+    options = SelectionOptions(rule="usual")
+    for other, blended in ((lucky, "usual"), (better, "other")):
+        frame = table({"deal_model": wild, "usual": usual, "other": other})
+        assert choose(frame, options).rival == blended
+        assert choose(frame, SelectionOptions(rule=None)).rival == "other"
+    frame = table({"deal_model": wild, "other": lucky})
+    assert choose(frame, options).rival == "other", "a rule that could not always forecast is not the usual one"
 
 
 def test_without_rules_the_model_stands_alone_and_it_is_said():

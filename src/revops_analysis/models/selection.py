@@ -1,9 +1,10 @@
-"""Which forecast is published: the deal model, blended with the rule that did best, by what earlier periods showed.
+"""Which forecast is published: the deal model blended with a rule, by what earlier periods showed.
 
 For a cutoff nothing counts but the back-test rows of periods that were over before its period began. The weight of the
-model is the one under which the blend would have erred least, drawn towards the model while the past leaves it in
-doubt; the range is widened or narrowed by what it missed. Both are split conformal in spirit: measured on past periods
-that the forecasts had not seen, and not on the fit.
+model is the one under which the blend would have erred least, drawn towards a usual weight while the past leaves it in
+doubt: forecasts that err in different ways err less together (Bates & Granger, 1969). The range is widened or narrowed
+by what the blend missed. Both are split conformal in spirit: measured on past periods that the forecasts had not seen,
+and not on the fit.
 """
 
 from __future__ import annotations
@@ -25,13 +26,18 @@ CHOSEN = "chosen"
 class SelectionOptions:
     """How the choice is made.
 
-    `weight_spread`: how far from 1 the model's weight is thought to lie before any past period was seen (a standard
-    deviation). `minimum_periods` must be scored before a rule is blended in. `half_life` (periods): how fast old
-    periods lose weight. `range_periods`: as many past periods count for the range as the model draws it. `model`: the
-    method that is preferred.
+    `weight_before`: the model's weight before any past period was seen, and `weight_spread`: how far from it the right
+    one is thought to lie (a standard deviation). `rule` is blended in unless another erred less beyond chance, by
+    `rule_margin` standard errors: with few periods the best of seven is best by luck. None: the one that erred least.
+    `minimum_periods` must be scored before a rule is blended in. `half_life` (periods): how fast old periods lose
+    weight. `range_periods`: as many past periods count for the range as the model draws it. `model`: the method that
+    is preferred.
     """
 
     model: str = "deal_model"
+    rule: str | None = "stage_week_conversion"
+    rule_margin: float = 2.0
+    weight_before: float = 0.65
     weight_spread: float = 0.15
     minimum_periods: int = 3
     half_life: float = 6.0
@@ -64,7 +70,7 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choic
     if count < options.minimum_periods:
         reason = f"{count} past periods were scored; from {options.minimum_periods} on rules are weighed against it."
         return Choice(options.model, None, 1.0, _stretch(table, 1.0, None, options), count, reason)
-    rival = _best_rival(table, options)
+    rival = _rival(table, options)
     weight = 1.0 if rival is None else _weight(table, rival, options)
     stretch = _stretch(table, weight, rival, options)
     reach = np.inf if rival is None else _reach(table, rival, options)
@@ -92,12 +98,22 @@ def _spread(rows: Any) -> Any:
 _FACTS = ("cutoff", "period", "outcome", "spread", "age")
 
 
-def _best_rival(table: pd.DataFrame, options: SelectionOptions) -> str | None:
-    """The method with the smallest weighted absolute error, among those that forecast every cutoff."""
+def _rival(table: pd.DataFrame, options: SelectionOptions) -> str | None:
+    """The rule to blend in, among those that forecast every cutoff: the usual one, or one that is better beyond chance.
+
+    Errors are absolute and weighted; the weeks of a period count as one observation, because they share their outcome.
+    """
     methods = [name for name in table.columns if name not in (*_FACTS, options.model) and table[name].notna().all()]
+    if not methods:
+        return None
     importance = _importance(table, options)
-    errors = {name: float((importance * (table[name] - table["outcome"]).abs()).sum()) for name in sorted(methods)}
-    return min(errors, key=lambda name: errors[name]) if errors else None
+    errors = {name: importance * (table[name] - table["outcome"]).abs() for name in sorted(methods)}
+    best = min(errors, key=lambda name: float(errors[name].sum()))
+    if options.rule not in errors:
+        return best
+    gain = (errors[options.rule] - errors[best]).groupby(table["period"]).mean()
+    chance = float(gain.std()) / len(gain) ** 0.5
+    return best if float(gain.mean()) > options.rule_margin * chance else options.rule
 
 
 def _importance(table: pd.DataFrame, options: SelectionOptions) -> pd.Series:
@@ -113,8 +129,9 @@ def _size(table: pd.DataFrame) -> pd.Series:
 def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
     """The model's share in the blend, between 0 and 1: regression of what the rule lacked on what the model adds.
 
-    A normal prior around 1 holds it there while past errors leave the share in doubt; the weeks of a period count as
-    one observation, because they share their outcome. Where a rule was right and the model was not, nothing holds it.
+    A normal prior around the usual share holds it there while past errors leave it in doubt; the weeks of a period
+    count as one observation, because they share their outcome. Where a rule was right and
+    the model was not, nothing holds it.
     """
     gap = (table[options.model] - table[rival]) / _size(table)
     needed = (table["outcome"] - table[rival]) / _size(table)
@@ -126,7 +143,7 @@ def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float
     noise = float((importance * (needed - plain * gap) ** 2).sum() / importance.sum())
     information = squares * table["period"].nunique() / len(table)
     belief = noise / options.weight_spread**2
-    return float(np.clip((plain * information + belief) / (information + belief), 0.0, 1.0))
+    return float(np.clip((plain * information + options.weight_before * belief) / (information + belief), 0.0, 1.0))
 
 
 def _reach(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
@@ -155,8 +172,8 @@ def _reason(table: pd.DataFrame, rival: str | None, weight: float, options: Sele
         for name in (options.model, rival)
     }
     return (
-        f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the best rule "
-        f"({rival.replace('_', ' ')}) by {wape[rival]:.1%}: the model has {weight:.0%} of the weight."
+        f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the rule "
+        f"{rival.replace('_', ' ')} by {wape[rival]:.1%}: the model has {weight:.0%} of the weight."
     )
 
 
