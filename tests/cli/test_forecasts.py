@@ -108,6 +108,7 @@ def test_a_backtest_has_each_forecast_beside_its_outcome_and_the_accuracy_follow
     covered = _of(judged, "interval_coverage", ["method", "interval"])
     assert {row["dims"]["interval"] for row in covered} == {"50", "80", "95"}
     assert _of(judged, "wape", ["method", "week"])
+    assert [row["value"] for row in _of(judged, "new_stages", ["cutoff", "period"])] == [0] * 4
     assert _of(judged, "skill", ["method", "rival"])
 
 
@@ -117,7 +118,8 @@ def test_a_backtest_as_table_and_as_long_table(home: Path, judged: dict[str, Any
     assert table.code == 0, table.stderr
     assert all(word in table.stdout for word in ("WAPE by week", "week 4", "chosen", "in 80%", "Skill: "))
     rows = list(csv.DictReader(io.StringIO(revops(home, *asked, "--format", "csv").stdout)))
-    assert list(rows[0]) == ["cutoff", "period", "week", "method", "mean", *QUANTILES, "booked", "outcome", "reason"]
+    facts = ["booked", "outcome", "new_stages", "reason"]
+    assert list(rows[0]) == ["cutoff", "period", "week", "method", "mean", *QUANTILES, *facts]
     count = sum(row["metric"] == "bookings_forecast" for row in judged["rows"])
     assert len(rows) == count
     assert all(bool(row["mean"]) != bool(row["reason"]) for row in rows)

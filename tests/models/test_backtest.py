@@ -34,7 +34,8 @@ def evidence():
 def test_a_row_a_cutoff_and_method_with_what_was_booked_and_came_of_it(evidence):
     result = backtest(evidence, NINE[6:], [Share(), Share(3.0, "thrice")], ALONE)
     frame = result.frame
-    assert list(frame) == ["cutoff", "period", "week", "method", "mean", *QUANTILE_NAMES, "booked", "outcome"]
+    facts = ["booked", "outcome", "new_stages"]
+    assert list(frame) == ["cutoff", "period", "week", "method", "mean", *QUANTILE_NAMES, *facts]
     order = [(p.label, w, m) for p in NINE[6:] for w in (1, 4, 7, 10) for m in ("share", "thrice")]
     made = list(frame[["period", "week", "method"]].itertuples(index=False, name=None))
     assert made == [row for row in order if row in made]
@@ -42,7 +43,7 @@ def test_a_row_a_cutoff_and_method_with_what_was_booked_and_came_of_it(evidence)
     facts = evidence.cutoffs.set_index(["cutoff", "period"])
     for row in frame.itertuples():
         fact = facts.loc[(row.cutoff, row.period)]
-        assert (row.booked, row.outcome) == (fact["booked"], fact["bookings"])
+        assert (row.booked, row.outcome, row.new_stages) == (fact["booked"], fact["bookings"], 0.0)
         assert row.mean == row.booked * (2 if row.method == "share" else 3)
 
 

@@ -76,6 +76,27 @@ def test_the_usual_rule_is_blended_in_until_another_is_better_beyond_chance():
     assert choose(frame, options).rival == "other", "a rule that could not always forecast is not the usual one"
 
 
+def test_with_new_stages_the_rule_that_needs_no_past_has_half_and_such_times_teach_nothing():
+    """Three of eight periods were in another process, in which the model was far off."""
+    far = [period.label for period in EIGHT[3:6]]
+    methods = {"deal_model": wild, "stage_week_conversion": right, "crm_weighted": lambda n, w: 1100.0}
+    frame = table(methods).assign(new_stages=0.0)
+    frame.loc[frame["period"].isin(far), "new_stages"] = 0.2
+    usual, now = choose(frame), choose(frame, new_stages=0.05)
+    assert (usual.rival, usual.periods) == ("stage_week_conversion", 5)
+    assert (now.rival, now.weight, now.periods, now.reach) == ("crm_weighted", 0.5, 5, np.inf)
+    assert now.reason.startswith("5% of the open deals are in stages that hardly any past period had")
+    disturbed = frame.assign(mean=frame["mean"].where(frame["new_stages"] == 0, 9e9))
+    assert (choose(disturbed), choose(disturbed, new_stages=0.05)) == (usual, now)
+    assert choose(frame, new_stages=0.03) == usual, "three in a hundred is not enough"
+    assert choose(frame[frame["method"] != "crm_weighted"], new_stages=0.5).rival == "stage_week_conversion"
+    whole, choices = with_choice(frame)
+    found = whole[whole["method"] == CHOSEN].set_index("period")["mean"]
+    assert found[far].tolist() == [(m + 1100.0) / 2 for n in (3, 4, 5) for m in (wild(n, 4), wild(n, 10))]
+    assert choices.loc[choices["period"].isin(far), "rival"].eq("crm_weighted").all()
+    assert choices["periods"].tolist() == [n for n in (0, 1, 2, 3, 3, 3, 3, 4) for _ in range(2)]
+
+
 def test_without_rules_the_model_stands_alone_and_it_is_said():
     choice = choose(table({"deal_model": wild}))
     assert (choice.rival, choice.weight) == (None, 1.0)

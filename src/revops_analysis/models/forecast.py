@@ -34,6 +34,7 @@ from revops_analysis.models.forecast_groups import (
 )
 from revops_analysis.models.forecaster import QUANTILE_NAMES, NotPossible, Outlook
 from revops_analysis.models.model_store import kept_win_model
+from revops_analysis.models.new_stages import new_stages_share
 from revops_analysis.models.rivals import rivals
 from revops_analysis.models.selection import CHOSEN, Choice, SelectionOptions, apply_choice, choose, with_choice
 from revops_analysis.models.simulated_bookings import Simulated, simulate_bookings
@@ -135,7 +136,7 @@ def forecast_bookings(
     fitted = BookingsModel(options.model).fit(evidence, win)
     expected = fitted.expect(evidence, cutoff)
     outlooks = _outlooks(evidence, cutoff, methods, fitted)
-    choice = choose(tested.frame, options.selection)
+    choice = choose(tested.frame, options.selection, new_stages_share(evidence, cutoff))
     frame, _choices = with_choice(tested.frame, options.selection)
     basis = _Basis(workspace, evidence, cutoff, choice, Backtest(frame, tested.skipped))
     if isinstance(expected, NotPossible):

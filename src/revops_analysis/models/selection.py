@@ -5,6 +5,9 @@ model is the one under which the blend would have erred least, drawn towards a u
 doubt: forecasts that err in different ways err less together (Bates & Granger, 1969). The range is widened or narrowed
 by what the blend missed. Both are split conformal in spirit: measured on past periods that the forecasts had not seen,
 and not on the fit.
+
+While deals stand in stages that did not exist in most of the past, the process is another one than the model has
+learned. The CRM's probabilities need no past, so they get half of the weight until there is one.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ class SelectionOptions:
     `rule_margin` standard errors: with few periods the best of seven is best by luck. None: the one that erred least.
     `minimum_periods` must be scored before a rule is blended in. `half_life` (periods): how fast old periods lose
     weight. `range_periods`: as many past periods count for the range as the model draws it. `model`: the method that
-    is preferred.
+    is preferred. Above `new_stages` (share of the open deals, see `new_stages_share`) half of the weight goes to
+    `without_past`, and what was forecast at such times teaches nothing for others.
     """
 
     model: str = "deal_model"
@@ -42,6 +46,8 @@ class SelectionOptions:
     minimum_periods: int = 3
     half_life: float = 6.0
     range_periods: float = 8.0
+    new_stages: float = 0.03
+    without_past: str = "crm_weighted"
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,16 @@ class Choice:
     reach: float = np.inf
 
 
-def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choice:
-    """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`."""
+def choose(past: pd.DataFrame, options: SelectionOptions | None = None, new_stages: float = 0.0) -> Choice:
+    """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`.
+
+    `new_stages`: the share of the deals now open that stand in new stages.
+    """
     options = options or SelectionOptions()
+    if "new_stages" in past.columns:
+        if new_stages > options.new_stages and (past["method"] == options.without_past).any():
+            return _without_past(past, new_stages, options)
+        past = past[past["new_stages"] <= options.new_stages]
     table = _by_cutoff(past, options.model)
     count = int(table["period"].nunique())
     if count < options.minimum_periods:
@@ -75,6 +88,19 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None) -> Choic
     stretch = _stretch(table, weight, rival, options)
     reach = np.inf if rival is None else _reach(table, rival, options)
     return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options), reach)
+
+
+def _without_past(past: pd.DataFrame, new_stages: float, options: SelectionOptions) -> Choice:
+    """Half and half: the model, and the rule that needs no past. The range is stretched as it was at usual times."""
+    rival = options.without_past
+    table = _by_cutoff(past[past["new_stages"] <= options.new_stages], options.model)
+    has_rival = rival in table.columns and bool(table[rival].notna().all())
+    stretch = _stretch(table, 0.5, rival, options) if has_rival else 1.0
+    reason = (
+        f"{new_stages:.0%} of the open deals are in stages that hardly any past period had, so the past says less than "
+        f"usual: the deal model and the rule {rival.replace('_', ' ')} have half of the weight each."
+    )
+    return Choice(options.model, rival, 0.5, stretch, int(table["period"].nunique()), reason)
 
 
 def _by_cutoff(past: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -208,10 +234,11 @@ def with_choice(frame: pd.DataFrame, options: SelectionOptions | None = None) ->
     for period in frame["period"].unique():
         mine = frame[frame["period"] == period]
         earlier = ends.index[ends < mine["cutoff"].min()]
-        choice = choose(frame[frame["period"].isin(earlier)], options)
+        past = frame[frame["period"].isin(earlier)]
         for cutoff, group in mine.groupby("cutoff", sort=True):
             methods = group.set_index("method").to_dict("index")
             first = group.iloc[0]
+            choice = choose(past, options, float(first.get("new_stages", 0.0)))
             facts = {name: first[name] for name in frame.columns if name not in ("method", "mean", *QUANTILE_NAMES)}
             found = apply_choice(choice, methods, float(first["booked"]))
             rows.append({**facts, "method": CHOSEN, **found})
