@@ -41,7 +41,7 @@ def wild(number, week):
 def test_a_model_that_is_always_right_keeps_all_the_weight():
     choice = choose(table({"deal_model": right, "rule": wild}))
     assert (choice.weight, choice.rival, choice.periods) == (1.0, "rule", 8)
-    assert "missed by 0.0% and the rule rule by 30.0%: the model has 100% of the weight" in choice.reason
+    assert "missed by 0.0% and the rule “rule” by 30.0%: the model has 100% of the weight" in choice.reason
 
 
 def test_a_rival_that_is_always_right_gets_most_of_the_weight_and_all_from_the_first():

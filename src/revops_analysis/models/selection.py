@@ -98,7 +98,7 @@ def _without_past(past: pd.DataFrame, new_stages: float, options: SelectionOptio
     stretch = _stretch(table, 0.5, rival, options) if has_rival else 1.0
     reason = (
         f"{new_stages:.0%} of the open deals are in stages that hardly any past period had, so the past says less than "
-        f"usual: the deal model and the rule {rival.replace('_', ' ')} have half of the weight each."
+        f"usual: the deal model and the rule “{rival.replace('_', ' ')}” have half of the weight each."
     )
     return Choice(options.model, rival, 0.5, stretch, int(table["period"].nunique()), reason)
 
@@ -199,7 +199,7 @@ def _reason(table: pd.DataFrame, rival: str | None, weight: float, options: Sele
     }
     return (
         f"Over {count} past periods the deal model missed by {wape[options.model]:.1%} and the rule "
-        f"{rival.replace('_', ' ')} by {wape[rival]:.1%}: the model has {weight:.0%} of the weight."
+        f"“{rival.replace('_', ' ')}” by {wape[rival]:.1%}: the model has {weight:.0%} of the weight."
     )
 
 
