@@ -118,7 +118,7 @@ def test_a_backtest_as_table_and_as_long_table(home: Path, judged: dict[str, Any
     assert table.code == 0, table.stderr
     assert all(word in table.stdout for word in ("WAPE by week", "week 4", "chosen", "in 80%", "Skill: "))
     rows = list(csv.DictReader(io.StringIO(revops(home, *asked, "--format", "csv").stdout)))
-    facts = ["booked", "outcome", "new_stages", "reason"]
+    facts = ["booked", "outcome", "wins", "new_stages", "reason"]
     assert list(rows[0]) == ["cutoff", "period", "week", "method", "mean", *QUANTILES, *facts]
     count = sum(row["metric"] == "bookings_forecast" for row in judged["rows"])
     assert len(rows) == count

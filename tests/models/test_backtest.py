@@ -34,7 +34,7 @@ def evidence():
 def test_a_row_a_cutoff_and_method_with_what_was_booked_and_came_of_it(evidence):
     result = backtest(evidence, NINE[6:], [Share(), Share(3.0, "thrice")], ALONE)
     frame = result.frame
-    facts = ["booked", "outcome", "new_stages"]
+    facts = ["booked", "outcome", "wins", "new_stages"]
     assert list(frame) == ["cutoff", "period", "week", "method", "mean", *QUANTILE_NAMES, *facts]
     order = [(p.label, w, m) for p in NINE[6:] for w in (1, 4, 7, 10) for m in ("share", "thrice")]
     made = list(frame[["period", "week", "method"]].itertuples(index=False, name=None))
@@ -44,6 +44,7 @@ def test_a_row_a_cutoff_and_method_with_what_was_booked_and_came_of_it(evidence)
     for row in frame.itertuples():
         fact = facts.loc[(row.cutoff, row.period)]
         assert (row.booked, row.outcome, row.new_stages) == (fact["booked"], fact["bookings"], 0.0)
+        assert row.wins == (evidence.wins["last_day"] <= row.cutoff).sum() > 0
         assert row.mean == row.booked * (2 if row.method == "share" else 3)
 
 

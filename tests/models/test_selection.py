@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.evidence_cases import quarters
 from revops_analysis.models.cutoffs import week_ends
 from revops_analysis.models.forecaster import QUANTILE_NAMES, QUANTILES
-from revops_analysis.models.selection import CHOSEN, SelectionOptions, apply_choice, choose, with_choice
+from revops_analysis.models.selection import CHOSEN, SelectionOptions, Situation, apply_choice, choose, with_choice
 
 Z = np.array([-1.96, -1.2816, -0.6745, 0.0, 0.6745, 1.2816, 1.96])
 EIGHT = quarters(8)
@@ -52,10 +52,10 @@ def test_a_rival_that_is_always_right_gets_most_of_the_weight_and_all_from_the_f
 
 def test_where_the_past_leaves_it_in_doubt_the_prior_speaks():
     frame = table({"deal_model": lambda n, w: 1000.0 + 60 * (-1) ** n, "rule": lambda n, w: 1000.0 - 60 * (-1) ** w})
-    for before in (1.0, 0.65):
-        options = [SelectionOptions(weight_before=before, weight_spread=spread) for spread in (0.01, 0.15, 5.0)]
-        weights = [choose(frame, one).weight for one in options]
-        assert weights == sorted(weights, reverse=True)
+    for wins, before in ((np.inf, 1.0), (900.0, 0.9), (100.0, 0.5), (0.0, 0.0)):
+        options = [SelectionOptions(weight_spread=spread) for spread in (0.01, 0.15, 5.0)]
+        weights = [choose(frame, one, Situation(wins)).weight for one in options]
+        assert weights == sorted(weights, reverse=weights[-1] < before)
         assert weights[0] == pytest.approx(before, abs=0.01)
 
 
@@ -82,14 +82,15 @@ def test_with_new_stages_the_rule_that_needs_no_past_has_half_and_such_times_tea
     methods = {"deal_model": wild, "stage_week_conversion": right, "crm_weighted": lambda n, w: 1100.0}
     frame = table(methods).assign(new_stages=0.0)
     frame.loc[frame["period"].isin(far), "new_stages"] = 0.2
-    usual, now = choose(frame), choose(frame, new_stages=0.05)
+    far_now = Situation(new_stages=0.05)
+    usual, now = choose(frame), choose(frame, now=far_now)
     assert (usual.rival, usual.periods) == ("stage_week_conversion", 5)
     assert (now.rival, now.weight, now.periods, now.reach) == ("crm_weighted", 0.5, 5, np.inf)
     assert now.reason.startswith("5% of the open deals are in stages that hardly any past period had")
     disturbed = frame.assign(mean=frame["mean"].where(frame["new_stages"] == 0, 9e9))
-    assert (choose(disturbed), choose(disturbed, new_stages=0.05)) == (usual, now)
-    assert choose(frame, new_stages=0.03) == usual, "three in a hundred is not enough"
-    assert choose(frame[frame["method"] != "crm_weighted"], new_stages=0.5).rival == "stage_week_conversion"
+    assert (choose(disturbed), choose(disturbed, now=far_now)) == (usual, now)
+    assert choose(frame, now=Situation(new_stages=0.03)) == usual, "three in a hundred is not enough"
+    assert choose(frame[frame["method"] != "crm_weighted"], now=far_now).rival == "stage_week_conversion"
     whole, choices = with_choice(frame)
     found = whole[whole["method"] == CHOSEN].set_index("period")["mean"]
     assert found[far].tolist() == [(m + 1100.0) / 2 for n in (3, 4, 5) for m in (wild(n, 4), wild(n, 10))]

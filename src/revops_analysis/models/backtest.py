@@ -59,7 +59,8 @@ class Backtest:
 
     frame       a row a cutoff, period and method, in the order of periods, weeks and methods: cutoff, period, week,
                 method, mean, p2_5 … p97_5 (null where no range was stated), booked (at the cutoff), outcome (bookings;
-                null while the period runs), new_stages (share of the open deals; see `new_stages_share`).
+                null while the period runs), wins (deals won in periods over by then), new_stages (share of the open
+                deals; see `new_stages_share`).
     skipped     a row for each that could not be made: cutoff, period, method, reason.
     """
 
@@ -100,7 +101,7 @@ def backtest(
 
 
 _WHICH = {"cutoff": "datetime64[ms]", "period": "object", "week": "int64", "method": "object"}
-FRAME = _WHICH | dict.fromkeys(("mean", *QUANTILE_NAMES, "booked", "outcome", "new_stages"), "float64")
+FRAME = _WHICH | dict.fromkeys(("mean", *QUANTILE_NAMES, "booked", "outcome", "wins", "new_stages"), "float64")
 SKIPPED = {"cutoff": "datetime64[ms]", "period": "object", "method": "object", "reason": "object"}
 """Columns of the two frames of a back-test."""
 
@@ -200,7 +201,7 @@ def _forecast(evidence: Evidence, cutoff: Cutoff, fitted: Sequence[Forecaster | 
     fact = evidence.at(cutoff)[1]
     over = cutoff.period.end <= evidence.day
     facts = {"booked": float(fact["booked"]), "outcome": float(fact["bookings"]) if over else np.nan}
-    facts["new_stages"] = new_stages_share(known, cutoff)
+    facts |= {"wins": float(len(known.wins)), "new_stages": new_stages_share(known, cutoff)}
     for method in fitted:
         answer = method if isinstance(method, NotPossible) else method.forecast(known, cutoff)
         if isinstance(answer, NotPossible):

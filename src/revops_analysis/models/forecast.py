@@ -36,7 +36,15 @@ from revops_analysis.models.forecaster import QUANTILE_NAMES, NotPossible, Outlo
 from revops_analysis.models.model_store import kept_win_model
 from revops_analysis.models.new_stages import new_stages_share
 from revops_analysis.models.rivals import rivals
-from revops_analysis.models.selection import CHOSEN, Choice, SelectionOptions, apply_choice, choose, with_choice
+from revops_analysis.models.selection import (
+    CHOSEN,
+    Choice,
+    SelectionOptions,
+    Situation,
+    apply_choice,
+    choose,
+    with_choice,
+)
 from revops_analysis.models.simulated_bookings import Simulated, simulate_bookings
 from revops_analysis.periods import Period, following, parse_period, period_containing
 
@@ -136,7 +144,8 @@ def forecast_bookings(
     fitted = BookingsModel(options.model).fit(evidence, win)
     expected = fitted.expect(evidence, cutoff)
     outlooks = _outlooks(evidence, cutoff, methods, fitted)
-    choice = choose(tested.frame, options.selection, new_stages_share(evidence, cutoff))
+    now = Situation(float(len(evidence.wins)), new_stages_share(evidence, cutoff))
+    choice = choose(tested.frame, options.selection, now)
     frame, _choices = with_choice(tested.frame, options.selection)
     basis = _Basis(workspace, evidence, cutoff, choice, Backtest(frame, tested.skipped))
     if isinstance(expected, NotPossible):

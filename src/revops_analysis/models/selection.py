@@ -1,10 +1,10 @@
 """Which forecast is published: the deal model blended with a rule, by what earlier periods showed.
 
 For a cutoff nothing counts but the back-test rows of periods that were over before its period began. The weight of the
-model is the one under which the blend would have erred least, drawn towards a usual weight while the past leaves it in
-doubt: forecasts that err in different ways err less together (Bates & Granger, 1969). The range is widened or narrowed
-by what the blend missed. Both are split conformal in spirit: measured on past periods that the forecasts had not seen,
-and not on the fit.
+model is the one under which the blend would have erred least. While the past leaves it in doubt, it is drawn towards
+what the deals won so far can teach a model: with few, model and rule err in different ways, and less together (Bates &
+Granger, 1969). The range is widened or narrowed by what the blend missed. Both are split conformal in spirit: measured
+on past periods that the forecasts had not seen, and not on the fit.
 
 While deals stand in stages that did not exist in most of the past, the process is another one than the model has
 learned. The CRM's probabilities need no past, so they get half of the weight until there is one.
@@ -29,25 +29,41 @@ CHOSEN = "chosen"
 class SelectionOptions:
     """How the choice is made.
 
-    `weight_before`: the model's weight before any past period was seen, and `weight_spread`: how far from it the right
-    one is thought to lie (a standard deviation). `rule` is blended in unless another erred less beyond chance, by
-    `rule_margin` standard errors: with few periods the best of seven is best by luck. None: the one that erred least.
+    `model`: the method that is preferred. Before any past period is looked at, it has the weight of the deals won that
+    it learned from beside `wins_of_rule`; `weight_spread`: how far from there the right weight is thought to lie (a
+    standard deviation). `rule` is blended in unless another erred less beyond chance, by `rule_margin` standard errors:
+    with few periods the best of seven is best by luck. None: the one that erred least.
     `minimum_periods` must be scored before a rule is blended in. `half_life` (periods): how fast old periods lose
-    weight. `range_periods`: as many past periods count for the range as the model draws it. `model`: the method that
-    is preferred. Above `new_stages` (share of the open deals, see `new_stages_share`) half of the weight goes to
-    `without_past`, and what was forecast at such times teaches nothing for others.
+    weight. `range_periods`: as many past periods count for the range as the model draws it.
+    Above `new_stages` (share of the open deals, see `new_stages_share`) half of the weight goes to `without_past`, and
+    what was forecast at such times teaches nothing for others.
     """
 
     model: str = "deal_model"
     rule: str | None = "stage_week_conversion"
     rule_margin: float = 2.0
-    weight_before: float = 0.65
+    wins_of_rule: float = 100.0
     weight_spread: float = 0.15
     minimum_periods: int = 3
     half_life: float = 6.0
     range_periods: float = 8.0
     new_stages: float = 0.03
     without_past: str = "crm_weighted"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known when a choice is made.
+
+    `wins`: deals won in periods that are over; `new_stages`: the share of the open deals that stand in new stages.
+    """
+
+    wins: float = np.inf
+    new_stages: float = 0.0
+
+    def weight_before(self, options: SelectionOptions) -> float:
+        """The model's weight by the number of deals won alone, between 0 and 1."""
+        return 1.0 if np.isinf(self.wins) else self.wins / (self.wins + options.wins_of_rule)
 
 
 @dataclass(frozen=True)
@@ -68,15 +84,12 @@ class Choice:
     reach: float = np.inf
 
 
-def choose(past: pd.DataFrame, options: SelectionOptions | None = None, new_stages: float = 0.0) -> Choice:
-    """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`.
-
-    `new_stages`: the share of the deals now open that stand in new stages.
-    """
+def choose(past: pd.DataFrame, options: SelectionOptions | None = None, now: Situation = Situation()) -> Choice:
+    """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`."""
     options = options or SelectionOptions()
     if "new_stages" in past.columns:
-        if new_stages > options.new_stages and (past["method"] == options.without_past).any():
-            return _without_past(past, new_stages, options)
+        if now.new_stages > options.new_stages and (past["method"] == options.without_past).any():
+            return _without_past(past, now.new_stages, options)
         past = past[past["new_stages"] <= options.new_stages]
     table = _by_cutoff(past, options.model)
     count = int(table["period"].nunique())
@@ -84,7 +97,7 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None, new_stag
         reason = f"{count} past periods were scored; from {options.minimum_periods} on rules are weighed against it."
         return Choice(options.model, None, 1.0, _stretch(table, 1.0, None, options), count, reason)
     rival = _rival(table, options)
-    weight = 1.0 if rival is None else _weight(table, rival, options)
+    weight = 1.0 if rival is None else _weight(table, rival, now.weight_before(options), options)
     stretch = _stretch(table, weight, rival, options)
     reach = np.inf if rival is None else _reach(table, rival, options)
     return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options), reach)
@@ -152,10 +165,10 @@ def _size(table: pd.DataFrame) -> pd.Series:
     return table["outcome"].clip(lower=usual / 2)
 
 
-def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
+def _weight(table: pd.DataFrame, rival: str, before: float, options: SelectionOptions) -> float:
     """The model's share in the blend, between 0 and 1: regression of what the rule lacked on what the model adds.
 
-    A normal prior around the usual share holds it there while past errors leave it in doubt; the weeks of a period
+    A normal prior around the share `before` holds it there while past errors leave it in doubt; the weeks of a period
     count as one observation, because they share their outcome. Where a rule was right and
     the model was not, nothing holds it.
     """
@@ -169,7 +182,7 @@ def _weight(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float
     noise = float((importance * (needed - plain * gap) ** 2).sum() / importance.sum())
     information = squares * table["period"].nunique() / len(table)
     belief = noise / options.weight_spread**2
-    return float(np.clip((plain * information + options.weight_before * belief) / (information + belief), 0.0, 1.0))
+    return float(np.clip((plain * information + before * belief) / (information + belief), 0.0, 1.0))
 
 
 def _reach(table: pd.DataFrame, rival: str, options: SelectionOptions) -> float:
@@ -238,7 +251,7 @@ def with_choice(frame: pd.DataFrame, options: SelectionOptions | None = None) ->
         for cutoff, group in mine.groupby("cutoff", sort=True):
             methods = group.set_index("method").to_dict("index")
             first = group.iloc[0]
-            choice = choose(past, options, float(first.get("new_stages", 0.0)))
+            choice = choose(past, options, Situation(first.get("wins", np.inf), first.get("new_stages", 0.0)))
             facts = {name: first[name] for name in frame.columns if name not in ("method", "mean", *QUANTILE_NAMES)}
             found = apply_choice(choice, methods, float(first["booked"]))
             rows.append({**facts, "method": CHOSEN, **found})

@@ -129,7 +129,10 @@ def long_table(backtest: Backtest) -> pd.DataFrame:
     return pd.concat([backtest.frame.assign(reason=None), backtest.skipped], ignore_index=True)
 
 
-LONG_TABLE_UNITS = dict.fromkeys(("mean", *QUANTILE_NAMES, "booked", "outcome"), "currency") | {"new_stages": "rate"}
+LONG_TABLE_UNITS = dict.fromkeys(("mean", *QUANTILE_NAMES, "booked", "outcome"), "currency") | {
+    "wins": "count",
+    "new_stages": "rate",
+}
 """Units of the long table's columns."""
 
 
@@ -164,7 +167,8 @@ def backtest_rows(backtest: Backtest) -> tuple[KeyFigure, ...]:
 
     wape, bias, skill, interval_coverage    by method, and by method and week
     bookings, booked_so_far                 the outcome of each period, and what was booked at each cutoff
-    new_stages                              by cutoff and period: the share of open deals in stages without a past
+    past_wins, new_stages                   by cutoff and period: deals won in periods that were over, and the share of
+                                            open deals in stages without a past
     bookings_forecast                       by cutoff, period, week and method; null with its reason where none was made
     """
     frame = backtest.frame
@@ -175,6 +179,7 @@ def backtest_rows(backtest: Backtest) -> tuple[KeyFigure, ...]:
         *_without_empty(accuracy_rows(backtest, ["week"])),
         ended[["period"]].assign(metric="bookings", value=ended["outcome"], unit="currency"),
         facts[["cutoff", "period"]].assign(metric="booked_so_far", value=facts["booked"], unit="currency"),
+        facts[["cutoff", "period"]].assign(metric="past_wins", value=facts["wins"], unit="count"),
         facts[["cutoff", "period"]].assign(metric="new_stages", value=facts["new_stages"], unit="rate"),
         *_forecasts(backtest),
     ]
@@ -189,7 +194,7 @@ def _without_empty(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _forecasts(backtest: Backtest) -> list[pd.DataFrame]:
-    made = backtest.frame.drop(columns=["booked", "outcome", "new_stages"]).rename(columns={"mean": "value"})
+    made = backtest.frame.drop(columns=["booked", "outcome", "wins", "new_stages"]).rename(columns={"mean": "value"})
     made = made.assign(metric="bookings_forecast", unit="currency", low=made["p2_5"], high=made["p97_5"])
     skipped = backtest.skipped.assign(metric="bookings_forecast", value=None, unit="currency")
     return [made, skipped]

@@ -38,7 +38,7 @@ METHODS = {
 ENOUGH = 39
 """Past periods from which on a 95% range is one that was observed; with fewer it is the model's."""
 
-SELECTION = SelectionOptions(MODEL, rule=None, weight_before=1.0, weight_spread=0.5, range_periods=4.0)
+SELECTION = SelectionOptions(MODEL, rule=None, weight_spread=0.5, range_periods=4.0)
 """Beside the bookings forecast: retention moves little, so that rules are strong rivals and are weighed freely."""
 
 
