@@ -27,21 +27,26 @@ def share(deals: list[Deal], quarter: int) -> float:
 
 @pytest.mark.parametrize(("quarter", "expected"), [(5, 0.25), (6, 0.25), (7, 0.25), (8, 0.0)])
 def test_a_stage_is_new_until_three_periods_that_are_over_had_it(quarter, expected):
-    assert share([*in_stage("Proposal", 0, 3), *in_stage("Legal", 5)], quarter) == expected
+    assert share([*in_stage("Proposal", 0, 9), *in_stage("Legal", 5, 3)], quarter) == expected
 
 
 def test_while_history_is_short_half_of_its_periods_are_enough():
     """With four periods over, a stage of two of them is as known as any."""
-    deals = [*in_stage("Proposal", 0), *in_stage("Legal", 2)]
+    deals = [*in_stage("Proposal", 0, 3), *in_stage("Legal", 2, 3)]
     assert [share(deals, quarter) for quarter in (2, 3, 4)] == [0.5, 0.5, 0.0]
 
 
-def test_an_old_stage_that_is_used_again_is_not_new():
-    assert share([*in_stage("Proposal", 0), *in_stage("Legal", 0, last=4), *in_stage("Legal", 7)], 7) == 0.0
+def test_an_old_stage_that_is_seldom_used_is_not_new():
+    deals = [*in_stage("Proposal", 0, 3), *in_stage("Legal", 1, 3, last=2), *in_stage("Legal", 7, 3)]
+    assert share(deals, 7) == 0.0
+
+
+def test_one_or_two_deals_are_no_sign():
+    assert [share([*in_stage("Proposal", 0), *in_stage("Legal", 5, count)], 5) for count in (2, 3)] == [0.0, 0.75]
 
 
 def test_nothing_says_that_a_deal_without_stage_is_new_nor_one_without_past():
     assert share([*in_stage("Proposal", 0), *in_stage(None, 5, 4)], 6) == 0.0
-    assert share(in_stage("Proposal", 0), 0) == 0.0
-    assert share(in_stage("Proposal", 0, last=5), 6) == 0.0
-    assert share([*in_stage(None, 0), *in_stage("Legal", 5)], 5) == 0.0
+    assert share(in_stage("Proposal", 0, 3), 0) == 0.0
+    assert share(in_stage("Proposal", 0, 3, last=5), 6) == 0.0
+    assert share([*in_stage(None, 0, 3), *in_stage("Legal", 5, 3)], 5) == 0.0
