@@ -9,12 +9,14 @@ import pytest
 
 from builders import make_snapshot
 from findings.test_detectors import PERIOD, deals
+from models.evidence_cases import Deal, make_evidence, quarters
 from plots.forecasts import make_forecast
 from revops_analysis.errors import DataRefusedError
 from revops_analysis.findings import forecast as detectors
 from revops_analysis.findings.playbook import load_playbook
 from revops_analysis.findings.registry import NotAssessed, Question
 from revops_analysis.models import known_forecast as known
+from revops_analysis.models.cutoffs import week_ends
 
 
 @pytest.fixture
@@ -68,6 +70,35 @@ def test_what_rests_on_passed_dates_is_counted(question, told):
     assert detectors.forecast_on_past_dates(question) == []
     told(deals=make_forecast().deals.head(0))
     assert isinstance(detectors.forecast_on_past_dates(question), NotAssessed)
+
+
+def in_stages(new, old=20, since=5, quarter=6):
+    """Evidence of nine quarters in which deals stand in Legal since one of them, and in Proposal always."""
+    nine = quarters(9)
+    made = [Deal(f"o{n}", nine[0].start, None) for n in range(old)]
+    made += [Deal(f"n{n}", nine[since].start, None, stage="Legal") for n in range(new)]
+    cutoff = week_ends(nine[quarter], (4,))[0]
+    return {"evidence": make_evidence(made, nine, nine[8].end).known_at(cutoff.day), "cutoff": cutoff}
+
+
+def test_deals_in_stages_without_a_past_are_a_problem(question, told):
+    told(**in_stages(new=5))
+    (found,) = detectors.forecast_on_new_stages(question)
+    assert found.what == (
+        "5 of 25 open deals, 500 USD, stand in Legal, which hardly any past period had: past win rates say less than "
+        "usual about 2024-Q3."
+    )
+    assert (found.money, found.concerned, found.severity) == (None, Decimal("500.00"), "warning")
+    assert (found.evidence.n, found.evidence.effect) == (5, 0.2)
+    assert "Where Legal only has a new name" in found.proposed_fix
+    for few in (in_stages(new=2), in_stages(new=3, old=200), in_stages(new=5, since=2)):
+        told(**few)
+        assert detectors.forecast_on_new_stages(question) == []
+
+
+def test_without_a_past_no_stage_is_said_to_be_known(question, told):
+    told(**in_stages(new=5, since=0, quarter=0))
+    assert "no past period" in detectors.forecast_on_new_stages(question).reason
 
 
 def test_only_large_deals_expected_in_the_period_are_overrated(question, told):

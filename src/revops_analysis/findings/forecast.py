@@ -1,4 +1,4 @@
-"""Detectors of the forecast: below target, resting on dates that have passed, or on deals the CRM is too sure of."""
+"""Detectors of the forecast: below target, on dates that have passed, in new stages, or where the CRM is too sure."""
 
 from __future__ import annotations
 
@@ -97,6 +97,38 @@ def forecast_on_past_dates(question: Question) -> Answer:
     )
     judged = (Evidence(len(late), part, "rate"), Judgement("warning", 1.0, expected))
     subject = Subject("forecast_on_past_dates", Place(CHAPTER, "risk"), (("period", facts["period"]),), "overdue deals")
+    return [build(question, subject, what, facts, judged)]
+
+
+@detector("forecast_on_new_stages", CHAPTER, facts=("n", "share", "stages", "amount", "period"))
+def forecast_on_new_stages(question: Question) -> Answer:
+    """Open deals in stages that hardly any past period had: what such deals come to, no past can tell."""
+    from revops_analysis.models.new_stages import deals_in_new_stages
+    from revops_analysis.models.selection import SelectionOptions
+
+    made = _forecast(question)
+    if isinstance(made, NotAssessed):
+        return made
+    if not made.evidence.past_periods:
+        return NotAssessed("no past period is over with which stages could be compared")
+    states, deals = made.evidence.at(made.cutoff)[0], deals_in_new_stages(made.evidence, made.cutoff)
+    count = int(states["stage"].notna().sum())
+    if len(deals) <= SelectionOptions().new_stages * count:
+        return []
+    amount, part = float(deals["amount"].sum()), len(deals) / count
+    facts = {
+        "n": len(deals),
+        "share": share(part),
+        "stages": ", ".join(sorted(deals["stage"].unique())),
+        "amount": money(amount, question.currency),
+        "period": made.cutoff.period.label,
+    }
+    what = (
+        f"{facts['n']:,} of {count:,} open deals, {facts['amount']}, stand in {facts['stages']}, which hardly any past "
+        f"period had: past win rates say less than usual about {facts['period']}."
+    )
+    judged = (Evidence(len(deals), part, "rate"), Judgement("warning", 1.0, None, amount))
+    subject = Subject("forecast_on_new_stages", Place(CHAPTER, "risk"), (("period", facts["period"]),), "new stages")
     return [build(question, subject, what, facts, judged)]
 
 

@@ -22,7 +22,7 @@ LOOKED_AT_BY: Mapping[str, tuple[str, ...]] = {
     "average_deal_size": ("deal_size_drop",),
     "sales_cycle_days": ("cycle_longer", "stage_slowed"),
     "coverage": ("coverage_below_required",),
-    "forecast": ("forecast_below_target", "crm_too_sure", "forecast_on_past_dates"),
+    "forecast": ("forecast_below_target", "crm_too_sure", "forecast_on_past_dates", "forecast_on_new_stages"),
     "nrr": ("nrr_decline", "implausible_retention"),
     "grr": ("grr_decline", "renewals_at_risk"),
     "lifetime_value": ("worsening_cohort",),
