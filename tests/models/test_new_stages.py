@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from models.evidence_cases import Deal, make_evidence, quarters
@@ -11,7 +9,6 @@ from revops_analysis.models.cutoffs import week_ends
 from revops_analysis.models.new_stages import new_stages_share
 
 NINE = quarters(9)
-DAY = timedelta(days=1)
 
 
 def in_stage(stage: str | None, first: int, count: int = 1, last: int = 8) -> list[Deal]:

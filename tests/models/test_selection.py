@@ -90,7 +90,9 @@ def test_with_new_stages_the_rule_that_needs_no_past_has_half_and_such_times_tea
     disturbed = frame.assign(mean=frame["mean"].where(frame["new_stages"] == 0, 9e9))
     assert (choose(disturbed), choose(disturbed, now=far_now)) == (usual, now)
     assert choose(frame, now=Situation(new_stages=0.03)) == usual, "three in a hundred is not enough"
-    assert choose(frame[frame["method"] != "crm_weighted"], now=far_now).rival == "stage_week_conversion"
+    without = with_choice(frame[frame["method"] != "crm_weighted"])[1]
+    assert without["rival"].isin(["stage_week_conversion", None]).all(), "a rule that says nothing has no weight"
+    assert without.loc[without["periods"] >= 3, "rival"].eq("stage_week_conversion").all()
     whole, choices = with_choice(frame)
     found = whole[whole["method"] == CHOSEN].set_index("period")["mean"]
     assert found[far].tolist() == [(m + 1100.0) / 2 for n in (3, 4, 5) for m in (wild(n, 4), wild(n, 10))]

@@ -144,7 +144,8 @@ def forecast_bookings(
     fitted = BookingsModel(options.model).fit(evidence, win)
     expected = fitted.expect(evidence, cutoff)
     outlooks = _outlooks(evidence, cutoff, methods, fitted)
-    now = Situation(float(len(evidence.wins)), new_stages_share(evidence, cutoff))
+    can_do_without_past = options.selection.without_past in outlooks[0]
+    now = Situation(float(len(evidence.wins)), new_stages_share(evidence, cutoff) if can_do_without_past else 0.0)
     choice = choose(tested.frame, options.selection, now)
     frame, _choices = with_choice(tested.frame, options.selection)
     basis = _Basis(workspace, evidence, cutoff, choice, Backtest(frame, tested.skipped))

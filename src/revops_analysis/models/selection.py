@@ -55,7 +55,8 @@ class SelectionOptions:
 class Situation:
     """What is known when a choice is made.
 
-    `wins`: deals won in periods that are over; `new_stages`: the share of the open deals that stand in new stages.
+    `wins`: deals won in periods that are over; `new_stages`: the share of the open deals that stand in new stages, 0
+    where the rule that needs no past has nothing to say.
     """
 
     wins: float = np.inf
@@ -88,10 +89,10 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None, now: Sit
     """Choose by back-test rows with an outcome, all of earlier periods: columns of `Backtest.frame`."""
     options = options or SelectionOptions()
     if "new_stages" in past.columns:
-        if now.new_stages > options.new_stages and (past["method"] == options.without_past).any():
-            return _without_past(past, now.new_stages, options)
         past = past[past["new_stages"] <= options.new_stages]
     table = _by_cutoff(past, options.model)
+    if now.new_stages > options.new_stages:
+        return _without_past(table, now.new_stages, options)
     count = int(table["period"].nunique())
     if count < options.minimum_periods:
         reason = f"{count} past periods were scored; from {options.minimum_periods} on rules are weighed against it."
@@ -103,10 +104,9 @@ def choose(past: pd.DataFrame, options: SelectionOptions | None = None, now: Sit
     return Choice(options.model, rival, weight, stretch, count, _reason(table, rival, weight, options), reach)
 
 
-def _without_past(past: pd.DataFrame, new_stages: float, options: SelectionOptions) -> Choice:
+def _without_past(table: pd.DataFrame, new_stages: float, options: SelectionOptions) -> Choice:
     """Half and half: the model, and the rule that needs no past. The range is stretched as it was at usual times."""
     rival = options.without_past
-    table = _by_cutoff(past[past["new_stages"] <= options.new_stages], options.model)
     has_rival = rival in table.columns and bool(table[rival].notna().all())
     stretch = _stretch(table, 0.5, rival, options) if has_rival else 1.0
     reason = (
@@ -251,7 +251,8 @@ def with_choice(frame: pd.DataFrame, options: SelectionOptions | None = None) ->
         for cutoff, group in mine.groupby("cutoff", sort=True):
             methods = group.set_index("method").to_dict("index")
             first = group.iloc[0]
-            choice = choose(past, options, Situation(first.get("wins", np.inf), first.get("new_stages", 0.0)))
+            new_stages = first.get("new_stages", 0.0) if options.without_past in methods else 0.0
+            choice = choose(past, options, Situation(first.get("wins", np.inf), new_stages))
             facts = {name: first[name] for name in frame.columns if name not in ("method", "mean", *QUANTILE_NAMES)}
             found = apply_choice(choice, methods, float(first["booked"]))
             rows.append({**facts, "method": CHOSEN, **found})
